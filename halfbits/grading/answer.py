@@ -1,0 +1,173 @@
+"""The learner's function as the checks see it: each call is recorded, contained and compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from halfbits.grading.guard import Budget, Namespaces, Output, quiet
+from halfbits.grading.values import difference, show, snapshot, unchanged
+
+_NO_VALUE = object()
+
+
+class Mismatch(AssertionError):
+    """A call of the answer that did not come out as the contract says."""
+
+    def __init__(self, call: Call, because: str):
+        super().__init__(because)
+        self.call = call
+        self.because = because
+
+
+class Call:
+    """One call of an answer: what went in, what came out.
+
+    Attributes:
+        arguments: as they were before the call.
+        returned: the value, where the call returned.
+        raised: the exception, where it did not.
+        mutated: whether the call changed an argument.
+        expected: what `equals` or `raises` asked for, once asked.
+        failed: whether that did not hold.
+    """
+
+    def __init__(self, name: str, arguments: tuple, formats: dict[str, Callable]):
+        self._name = name
+        self._formats = formats
+        self.arguments = arguments
+        self.returned: Any = _NO_VALUE
+        self.raised: BaseException | None = None
+        self.mutated = False
+        self.expected: Any = _NO_VALUE
+        self.failed = False
+
+    def equals(self, expected, rtol: float = 0.0, atol: float = 0.0, because: str = "") -> None:
+        """Hold the returned value against the expected one; its type says what is open (see `values.difference`).
+
+        Raises:
+            Mismatch: it differs, or the call raised.
+        """
+        self.expected = expected
+        if self.raised is not None:
+            self.fail(because or f"it raised {type(self.raised).__name__}")
+        reason = difference(self.returned, expected, rtol=rtol, atol=atol)
+        if reason:
+            self.fail(because or reason)
+
+    def raises(self, kind: type[Exception], because: str = "") -> None:
+        """Hold the call to raising an exception of this kind.
+
+        Raises:
+            Mismatch: it returned, or raised something else.
+        """
+        self.expected = kind
+        if not isinstance(self.raised, kind):
+            self.fail(because or f"a {kind.__name__} was expected")
+
+    def fail(self, because: str) -> None:
+        """Record that this call broke the contract, and raise `Mismatch`."""
+        self.failed = True
+        raise Mismatch(self, because)
+
+    @property
+    def text(self) -> str:
+        """The call as a person would write it."""
+        shown = (self._formats.get(i, show)(value) for i, value in enumerate(self.arguments))
+        return f"{self._name}({', '.join(shown)})"
+
+    @property
+    def outcome_text(self) -> str:
+        """What came out, in words."""
+        if self.raised is not None:
+            message = f": {self.raised}" if str(self.raised) else ""
+            return f"{type(self.raised).__name__}{message}"
+        return show(self.returned)
+
+    @property
+    def expected_text(self) -> str:
+        """What was asked for, in words."""
+        if self.expected is _NO_VALUE:
+            return ""
+        if isinstance(self.expected, type):
+            return f"raises {self.expected.__name__}"
+        return show(self.expected)
+
+
+class Answer:
+    """A learner's function, wrapped for the checks.
+
+    Args:
+        function: what the learner wrote.
+        name: the exercise's name.
+        budget: the time that all calls together may take.
+        formats: how to show an argument, by the position of the parameter.
+    """
+
+    def __init__(self, function: Callable, name: str, budget: Budget, formats: dict[int, Callable] | None = None):
+        self._function = function
+        self._name = name
+        self._budget = budget
+        self._formats = formats or {}
+        self._namespaces = Namespaces()
+        self.calls: list[Call] = []
+        self.output = Output()
+        self.changed_names: set[str] = set()
+
+    def __call__(self, *arguments) -> Call:
+        """Call the answer with copies of the arguments and record what it does; only `TimeExpired` comes through."""
+        call = Call(self._name, snapshot(arguments), self._formats)
+        self.calls.append(call)
+        given = snapshot(arguments)
+        try:
+            with quiet(self.output), self._budget.running():
+                call.returned = self._function(*given)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            call.raised = error
+        finally:
+            self.changed_names.update(self._namespaces.restore())
+        call.mutated = not unchanged(given, call.arguments)
+        return call
+
+    def each(self, cases: Iterable[tuple], oracle: Callable, because: str = "") -> None:
+        """Call the answer on every case (smallest first) and compare with the oracle on the same arguments.
+
+        All cases run even when one fails, so that the diagnosis sees them all; the first failure is reported.
+        """
+        first: Mismatch | None = None
+        for arguments in cases:
+            try:
+                self(*arguments).equals(oracle(*arguments), because=because)
+            except Mismatch as mismatch:
+                first = first or mismatch
+        if first:
+            raise first
+
+    def accepts(self, count: int) -> bool:
+        """Whether the answer can be called with so many positional arguments (True where that cannot be told)."""
+        try:
+            inspect.signature(self._function).bind(*[None] * count)
+        except TypeError:
+            return False
+        except ValueError:
+            return True
+        return True
+
+
+def replay(function: Callable, call: Call, budget: Budget) -> Call:
+    """Call another function with the arguments of a recorded call."""
+    return Answer(function, call._name, budget)(*call.arguments)
+
+
+def agree(one: Call, other: Call) -> bool:
+    """Whether two calls came out the same way: the same value, the same kind of exception, the same mutation."""
+    if one.raised is not None or other.raised is not None:
+        return type(one.raised) is type(other.raised)
+    if one.mutated != other.mutated:
+        return False
+    if isinstance(one.returned, (np.ndarray, np.generic)) != isinstance(other.returned, (np.ndarray, np.generic)):
+        return False
+    return difference(one.returned, other.returned, rtol=1e-6) is None

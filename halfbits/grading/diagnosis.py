@@ -1,0 +1,164 @@
+"""Says what is wrong with an answer: the misconceptions of its exercise first, then what can go wrong in any."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import traceback
+from collections.abc import Callable
+from types import CodeType, FunctionType, ModuleType
+
+from halfbits.grading.answer import Answer, Call, agree, replay
+from halfbits.grading.exercise import Exercise
+from halfbits.grading.guard import Budget, TimeExpired
+from halfbits.grading.runner import Check
+
+_REPLAYED_CALLS = 200
+_REPLAY_SECONDS = 1.0
+
+
+def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Call]) -> tuple[str | None, str | None]:
+    """The misconception that explains the failing calls, and its sentence; (None, None) where none does.
+
+    One that does as the answer did in every failing call wins; among several, the one that agrees in most of the
+    other calls too. Failing that, one that explains the first failing property and nearly all calls made for it.
+    """
+    failing = [call for call in calls if call.failed]
+    best = _best(exercise, failing, calls, least_share=0.0)
+    if best:
+        return best, _sentence(exercise, best)
+    for check in (check for check in checks if not check.held):
+        made = calls[check.first_call : check.last_call]
+        best = _best(exercise, [call for call in made if call.failed], made, least_share=0.9)
+        if best:
+            return best, f"One thing that is wrong: {_sentence(exercise, best)}"
+    return None, None
+
+
+def _sentence(exercise: Exercise, name: str) -> str:
+    return " ".join(exercise.misconceptions[name].__doc__.split())
+
+
+def _best(exercise: Exercise, failing: list[Call], calls: list[Call], least_share: float) -> str | None:
+    if not failing:
+        return None
+    failing, calls = _sample(failing), _sample(calls)
+    shares = {}
+    for name, function in exercise.misconceptions.items():
+        budget = Budget(_REPLAY_SECONDS)
+        try:
+            if all(agree(call, replay(function, call, budget)) for call in failing):
+                shares[name] = sum(agree(call, replay(function, call, budget)) for call in calls) / len(calls)
+        except TimeExpired:
+            continue
+    best = max(shares, key=shares.get, default=None)
+    return best if best and shares[best] >= least_share else None
+
+
+def _sample(calls: list[Call]) -> list[Call]:
+    """At most so many calls, evenly spaced."""
+    step = -(-len(calls) // _REPLAYED_CALLS) or 1
+    return calls[::step]
+
+
+def general(answer: Answer, checks: list[Check]) -> str | None:
+    """What can go wrong in any exercise, in a sentence."""
+    failed = [check.call for check in checks if check.call is not None and not check.held]
+    if not failed:
+        return None
+    call = failed[0]
+    if isinstance(call.raised, SystemExit):
+        return "Your function called `sys.exit()`, which ends the program. Return the answer instead."
+    if call.raised is not None:
+        return _signature(answer, call)
+    returned = [call.returned for call in answer.calls if call.raised is None]
+    if returned and all(value is None for value in returned):
+        if answer.output.length:
+            return "Your function prints its answer and returns None. Put `return` where it says `print`."
+        return "Your function returned None every time. Did you forget a `return`?"
+    if call.returned is None:
+        return "Your function returned None here: one of its branches has no `return`."
+    if inspect.isgenerator(call.returned):
+        return "Your function is a generator, since it says `yield`. Use `return`."
+    if isinstance(call.returned, FunctionType):
+        return "Your function returned a function. Did you leave out the parentheses of a call?"
+    return None
+
+
+def _signature(answer: Answer, call: Call) -> str | None:
+    if isinstance(call.raised, TypeError) and not answer.accepts(len(call.arguments)):
+        return (
+            f"The checks call your function with {len(call.arguments)} arguments, and it cannot be called so. "
+            "Keep the signature that the exercise gives."
+        )
+    return None
+
+
+def learner_line(function: Callable, error: BaseException) -> str | None:
+    """The line of the learner's code that raised, with its number."""
+    try:
+        own_file = inspect.unwrap(function).__code__.co_filename
+    except AttributeError:
+        own_file = None
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == own_file]
+    if not own:
+        return None
+    frame = own[-1]
+    return f"line {frame.lineno}, in {frame.name}:  {frame.line}" if frame.line else None
+
+
+def forbidden_shortcut(function: Callable, forbidden: tuple[str, ...]) -> str | None:
+    """The first forbidden module or dtype name that an answer reaches, directly or through the learner's helpers."""
+    seen: set[CodeType] = set()
+    queue = [function, *vars(function).values()] if inspect.isclass(function) else [function]
+    while queue:
+        item = queue.pop()
+        item = getattr(inspect.unwrap(item), "__func__", item) if callable(item) else item
+        if not isinstance(item, FunctionType) or item.__code__ in seen:
+            continue
+        seen.add(item.__code__)
+        names, strings, paths = _mentions(item.__code__)
+        values = [value for name in names if (value := _lookup(item, name)) is not None]
+        queue += [value for value in values if _origin(value) == item.__module__]
+        origins = {_origin(value) for value in values} - {item.__module__}  # their own helpers are looked into
+        for path in (*paths, *strings, *origins):
+            for name in forbidden:
+                if path == name or path.startswith(f"{name}."):
+                    return name
+    return None
+
+
+def _mentions(code: CodeType) -> tuple[set[str], set[str], set[str]]:
+    """Global and free names, string constants, and imports and attributes of a code object and those inside it."""
+    names, strings, paths = set(code.co_freevars), set(), set()
+    # Constant 0 of a function may be its docstring, which may name anything.
+    strings.update(constant for constant in code.co_consts[1:] if isinstance(constant, str))
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names.add(step.argval)
+        elif step.opname in ("IMPORT_NAME", "LOAD_ATTR", "LOAD_METHOD"):
+            paths.add(step.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            for mine, inner in zip((names, strings, paths), _mentions(constant), strict=True):
+                mine.update(inner)
+    return names, strings, paths
+
+
+def _lookup(function: FunctionType, name: str):
+    if name in function.__code__.co_freevars:
+        cell = function.__closure__[function.__code__.co_freevars.index(name)]
+        try:
+            return cell.cell_contents
+        except ValueError:  # not yet bound
+            return None
+    return function.__globals__.get(name)
+
+
+def _origin(value) -> str:
+    """The module that an object comes from."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    own = getattr(value, "__module__", None)
+    return own if isinstance(own, str) else type(value).__module__

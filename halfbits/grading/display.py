@@ -1,0 +1,89 @@
+"""Shows things to the learner: as HTML in a notebook, as text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+
+from halfbits.grading.exercise import Exercise, Unit, units
+
+
+def show(item) -> None:
+    """Display an item in a notebook, or print it where there is none."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell:
+        from IPython.display import display
+
+        display(item)
+    else:
+        print(item)
+
+
+class Text:
+    """Paragraphs in which `backticks` mark code."""
+
+    def __init__(self, text: str):
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        return self._text
+
+
+class Code(Text):
+    """A piece of Python."""
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self._text}\n```"
+
+
+class Dashboard:
+    """Where the learner stands, from what the progress file knows of each exercise."""
+
+    def __init__(self, known: dict[str, dict]):
+        self._known = known
+
+    def __str__(self) -> str:
+        lines = []
+        for unit in units():
+            lines.append(self._heading(unit))
+            lines += [f"  {sign} {name:28} {words}" for sign, name, words in self._rows(unit)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(self._unit_html(unit) for unit in units())
+
+    def _unit_html(self, unit: Unit) -> str:
+        cell = "padding:.15em 1em .15em 0;text-align:left"
+        rows = "".join(
+            f"<tr style='background:none'><td style='{cell}'>{sign}</td><td style='{cell}'><code>{escape(name)}</code>"
+            f"</td><td style='{cell}'>{escape(words)}</td></tr>"
+            for sign, name, words in self._rows(unit)
+        )
+        return f"<p style='margin:.6em 0 .2em'><b>{escape(self._heading(unit))}</b></p><table>{rows}</table>"
+
+    def _heading(self, unit: Unit) -> str:
+        passed = sum("passed" in self._known.get(name, {}) for name in unit.exercise_names)
+        return f"{unit.title}: {passed} of {len(unit.exercise_names)} exercises passed (exercises/{unit.notebook})"
+
+    def _rows(self, unit: Unit) -> list[tuple[str, str, str]]:
+        return [(*_state(Exercise(name, unit), self._known.get(name, {})),) for name in unit.exercise_names]
+
+
+def _state(exercise: Exercise, entry: dict) -> tuple[str, str, str]:
+    attempts, hints = entry.get("attempts", 0), entry.get("hints", 0)
+    sign = "✓" if "passed" in entry else "✗" if attempts else "○"
+    words = []
+    if attempts:
+        words.append(f"{'passed' if 'passed' in entry else 'not yet'}, {attempts} attempt{'s' * (attempts != 1)}")
+    if hints:
+        words.append(f"{hints} of {len(exercise.hints)} hints")
+    if "revealed" in entry:
+        words.append("solution seen")
+    return sign, exercise.name, "; ".join(words) or "not tried"

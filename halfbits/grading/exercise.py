@@ -1,0 +1,157 @@
+"""What the course knows of an exercise: its check file, its misconceptions, its hints, our solution."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from halfbits import checks
+
+_DEFAULT_SECONDS = 10.0
+_NEVER_ALLOWED = ("halfbits",)  # this package knows the answers
+
+
+class UnknownExercise(LookupError):
+    """No exercise has this name; the message says which ones are near."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The exercises of one notebook."""
+
+    name: str
+    title: str
+    notebook: str
+    exercise_names: tuple[str, ...]
+
+
+def units() -> tuple[Unit, ...]:
+    """All units of the course, in its order."""
+    return tuple(_unit(name) for name in checks.UNITS)
+
+
+def _unit(name: str) -> Unit:
+    module = importlib.import_module(f"halfbits.checks.{name}")
+    return Unit(name, module.TITLE, module.NOTEBOOK, module.EXERCISES)
+
+
+def find(name: str) -> Exercise:
+    """The exercise of this name.
+
+    Raises:
+        UnknownExercise: there is none.
+    """
+    known = {exercise: unit for unit in units() for exercise in unit.exercise_names}
+    if name in known:
+        return Exercise(name, known[name])
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        raise UnknownExercise(f"No exercise is called {name!r}. Did you mean {near[0]!r}? Name your function so.")
+    raise UnknownExercise(f"No exercise is called {name!r}. The exercises are: {', '.join(known)}.")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise; everything but its name and unit is read from its check file and its source on demand."""
+
+    name: str
+    unit: Unit
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The check file."""
+        return importlib.import_module(f"halfbits.checks.{self.unit.name}.{self.name}")
+
+    @property
+    def path(self) -> Path:
+        """Where the check file lies."""
+        return Path(checks.__file__).parent / self.unit.name / f"{self.name}.py"
+
+    @property
+    def contract(self) -> str:
+        """The exercise in one line."""
+        return self.module.__doc__.strip().splitlines()[0]
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """From a nudge to nearly the answer."""
+        return self.module.HINTS
+
+    @property
+    def misconceptions(self) -> dict[str, Callable]:
+        """Wrong answers that people really give, by name; the docstring of each says what went wrong."""
+        return {name: item for name, item in vars(self.module).items() if getattr(item, "is_misconception", False)}
+
+    @property
+    def forbidden(self) -> tuple[str, ...]:
+        """Modules that an answer may not reach and dtype names it may not write, since they do the whole exercise."""
+        return _NEVER_ALLOWED + getattr(self.module, "FORBIDDEN", ())
+
+    @property
+    def seconds(self) -> float:
+        """How long all calls of an answer may take together."""
+        return getattr(self.module, "SECONDS", _DEFAULT_SECONDS)
+
+    @property
+    def formats(self) -> dict[int, Callable]:
+        """How reports show an argument, by its position, where the default will not do."""
+        return getattr(self.module, "SHOW", {})
+
+    @property
+    def next_name(self) -> str | None:
+        """The exercise after this one in its notebook."""
+        names = self.unit.exercise_names
+        place = names.index(self.name) + 1
+        return names[place] if place < len(names) else None
+
+    @cached_property
+    def _definition(self) -> tuple[str, ast.stmt]:
+        source = _source_file(self.unit).read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == self.name:
+                return source, node
+        raise LookupError(f"{_source_file(self.unit)} defines no {self.name}")
+
+    @property
+    def wants_class(self) -> bool:
+        """Whether the exercise asks for a class rather than a function."""
+        return isinstance(self._definition[1], ast.ClassDef)
+
+    @property
+    def solution(self) -> str:
+        """The source text of our solution."""
+        source, node = self._definition
+        lines = ast.get_source_segment(source, node, padded=True).splitlines()
+        return textwrap.dedent("\n".join(line for line in lines if not line.strip().startswith("### ")))
+
+
+def _source_file(unit: Unit) -> Path:
+    return Path(checks.__file__).parents[2] / "sources" / "exercises" / f"{unit.notebook}.py"
+
+
+def load_solutions(unit: Unit) -> dict[str, Callable]:
+    """Our solutions of a unit, by exercise: the imports and definitions of its source, executed."""
+    path = _source_file(unit)
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if isinstance(node, kept)]
+    module = ModuleType(f"halfbits_solutions_{unit.name}")
+    sys.modules[module.__name__] = module
+    exec(compile(tree, str(path), "exec"), vars(module))
+    return {name: vars(module)[name] for name in unit.exercise_names}
+
+
+def misconception(function: Callable) -> Callable:
+    """Mark a wrong answer in a check file; its docstring is the diagnosis: what went wrong, and what mends it."""
+    if not function.__doc__:
+        raise ValueError(f"misconception {function.__name__} has no docstring to show")
+    function.is_misconception = True
+    return function

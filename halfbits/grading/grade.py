@@ -1,0 +1,133 @@
+"""From an answer to a verdict, with no display and no side effect."""
+
+from __future__ import annotations
+
+import inspect
+import time
+
+from halfbits.grading.answer import Answer
+from halfbits.grading.exercise import Exercise, UnknownExercise, find
+from halfbits.grading.guard import Budget, process_state_kept
+from halfbits.grading.report import Report
+
+
+def grade(answer, exercise: str | None = None) -> Report:
+    """Grade an answer.
+
+    Args:
+        answer: the learner's function (or class, where the exercise asks for one).
+        exercise: the exercise's name; by default the answer's own.
+
+    Returns:
+        The verdict. Whatever the answer does, it becomes a verdict; nothing is displayed or recorded.
+    """
+    start = time.perf_counter()
+    report = _grade(answer, exercise)
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _grade(answer, name: str | None) -> Report:
+    if isinstance(answer, str):
+        return _no_answer(answer, f"this is a string. Give the function itself: `check({answer})`, without quotes.")
+    if not callable(answer):
+        return _no_answer(name or "answer", f"this is a {type(answer).__name__}, not a function.")
+    name = name or getattr(answer, "__name__", type(answer).__name__)
+    try:
+        exercise = find(name)
+    except UnknownExercise as error:
+        return _no_answer(name, str(error))
+    if inspect.isclass(answer) != exercise.wants_class:
+        asked, given = ("class", "function") if exercise.wants_class else ("function", "class")
+        return _no_answer(name, f"this is a {given}, and the exercise asks for a {asked}.")
+    return _grade_on(exercise, answer)
+
+
+def _no_answer(name: str, summary: str) -> Report:
+    return Report(name, "error", summary, next_step="Change that and run the cell again.")
+
+
+def _grade_on(exercise: Exercise, function) -> Report:
+    # Imported here, since pytest and Hypothesis take half a second that a notebook's first cell need not wait for.
+    from halfbits.grading import diagnosis, runner
+
+    shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
+    if shortcut:
+        return _forbidden(exercise, runner.Check(f"does without `{shortcut}`", held=False))
+    answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats)
+    with process_state_kept():
+        checks, timed_out = runner.run(exercise, answer)
+        mutated = next((call for call in answer.calls if call.mutated), None)
+        if mutated:
+            mutated.failed = True
+            checks.append(runner.Check("the arguments stay as they were", False, mutated, "your function changed one"))
+        report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=str(answer.output))
+        if report.outcome == "failed" or report.outcome == "error":
+            report.misconception, report.diagnosis = diagnosis.named_misconception(exercise, checks, answer.calls)
+            report.diagnosis = report.diagnosis or diagnosis.general(answer, checks)
+    _add_code_line(report, function, diagnosis)
+    if answer.changed_names:
+        changed = ", ".join(f"`{name}`" for name in sorted(answer.changed_names))
+        report.notes.append(f"Your function changed {changed} for the whole program; the grader put it back.")
+    report.summary = _summary(report, exercise)
+    report.next_step = _next_step(report, exercise)
+    if report.outcome == "unattempted":
+        report.checks = []
+    return report
+
+
+def _forbidden(exercise: Exercise, check) -> Report:
+    return Report(
+        exercise.name,
+        "failed",
+        "it takes a shortcut.",
+        [check],
+        diagnosis="What you call does in one step what this exercise asks you to do yourself.",
+        next_step="do it without that, and run both cells again.",
+    )
+
+
+def _outcome(checks, timed_out: bool) -> str:
+    if timed_out:
+        return "timeout"
+    failed = [check for check in checks if not check.held]
+    raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
+    if any(isinstance(error, NotImplementedError) for error in raised):
+        return "unattempted"
+    if not failed:
+        return "passed"
+    return "error" if len(raised) == len(failed) else "failed"
+
+
+def _add_code_line(report: Report, function, diagnosis) -> None:
+    for check in report.failures:
+        if check.call is not None and check.call.raised is not None and report.outcome != "unattempted":
+            report.code_line = diagnosis.learner_line(function, check.call.raised)
+            return
+
+
+def _summary(report: Report, exercise: Exercise) -> str:
+    count, failed = len(report.checks), len(report.failures)
+    if report.outcome == "passed":
+        return f"all {count} properties hold."
+    if report.outcome == "unattempted":
+        return "not attempted yet."
+    if report.outcome == "timeout":
+        return f"stopped after {exercise.seconds:g} s; it may be in an endless loop."
+    if report.outcome == "error":
+        return f"it raises an exception ({failed} of {count} properties do not hold)."
+    return f"{failed} of {count} properties do not hold."
+
+
+def _next_step(report: Report, exercise: Exercise) -> str:
+    if report.outcome == "passed":
+        following = exercise.next_name
+        return f"on to `{following}`." if following else "that was the last one of this notebook."
+    if report.outcome == "unattempted":
+        return (
+            "put your code where it says `raise NotImplementedError`, run that cell, then this one. "
+            f"`hint({exercise.name})` gives you a start."
+        )
+    if report.diagnosis:
+        return "mend that, run both cells again."
+    return f"work the input above by hand; `hint({exercise.name})` gives a nudge."

@@ -1,0 +1,135 @@
+"""The verdict on an answer, and how it reads in a notebook and in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+from halfbits.grading.runner import Check
+
+# Okabe-Ito blue and vermillion: told apart by colour-blind people; the signs say the same without colour.
+_BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#767676"
+_SIGNS = {"passed": "✓", "failed": "✗", "unattempted": "○", "error": "✗", "timeout": "✗"}
+_COLOURS = {"passed": _BLUE, "unattempted": _GREY}
+
+
+@dataclass
+class Report:
+    """The verdict on one answer.
+
+    Attributes:
+        exercise: its name.
+        outcome: ``passed``, ``failed``, ``unattempted``, ``error`` (it raised, or is no function) or ``timeout``.
+        summary: the verdict in a sentence.
+        checks: each property of the exercise, and whether it held.
+        diagnosis: what went wrong and the idea that mends it, where the grader knows.
+        misconception: the name of the misconception that the diagnosis comes from.
+        code_line: the line of the learner's code that raised.
+        output: what the answer printed.
+        notes: what else the learner should know.
+        next_step: what to do now.
+        seconds: how long the grading took.
+    """
+
+    exercise: str
+    outcome: str
+    summary: str
+    checks: list[Check] = field(default_factory=list)
+    diagnosis: str | None = None
+    misconception: str | None = None
+    code_line: str | None = None
+    output: str = ""
+    notes: list[str] = field(default_factory=list)
+    next_step: str = ""
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer holds."""
+        return self.outcome == "passed"
+
+    @property
+    def failures(self) -> list[Check]:
+        """The properties that do not hold."""
+        return [check for check in self.checks if not check.held]
+
+    def __str__(self) -> str:
+        lines = [f"{_SIGNS[self.outcome]} {self.exercise}: {self.summary}"]
+        for check in self.checks:
+            lines.append(f"  {'✓' if check.held else '✗'} {check.name}")
+            lines += [f"      {label:9} {text}" for label, text in _details(check)]
+        lines += [f"  {label}: {text}" for label, text in self._remarks()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        colour = _COLOURS.get(self.outcome, _VERMILLION)
+        parts = [
+            f"<div style='border-left:4px solid {colour};padding:.3em 0 .3em .9em;margin:.3em 0;max-width:60em'>",
+            f"<div style='font-weight:600'>{_SIGNS[self.outcome]} {_code(self.exercise)} {escape(self.summary)}</div>",
+        ]
+        if self.checks:
+            rows = "".join(f"<li style='margin:.15em 0'>{_check_html(check)}</li>" for check in self.checks)
+            parts.append(f"<ul style='list-style:none;padding-left:.2em;margin:.4em 0'>{rows}</ul>")
+        parts += [_remark_html(label, text) for label, text in self._remarks()]
+        return "".join(parts) + "</div>"
+
+    def _remarks(self) -> list[tuple[str, str]]:
+        """What follows the list of properties, each with its heading."""
+        remarks = [("Your line", self.code_line), ("What went wrong", self.diagnosis)]
+        remarks += [("Note", note) for note in self.notes]
+        remarks += [("It printed", self.output.rstrip()), ("Next", self.next_step)]
+        return [(label, text) for label, text in remarks if text]
+
+
+def _details(check: Check) -> list[tuple[str, str]]:
+    """What a property that does not hold has to show: the smallest failing call found, what came out, what should."""
+    if check.held or check.call is None:
+        return [] if check.held or not check.because else [("because", check.because)]
+    call, rows = check.call, [("input", check.call.text)]
+    if call.raised is not None or hasattr(call, "returned"):
+        rows.append(("got", call.outcome_text))
+    if call.expected_text:
+        rows.append(("expected", call.expected_text))
+    return [*rows, ("because", check.because)]
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def _check_html(check: Check) -> str:
+    sign, colour, word = ("✓", _BLUE, "held") if check.held else ("✗", _VERMILLION, "not held")
+    head = f"<span style='color:{colour};font-weight:700' aria-label='{word}'>{sign}</span> {escape(check.name)}"
+    cell = "padding:.05em .8em .05em 0;text-align:left;vertical-align:top"
+    rows = "".join(
+        f"<tr style='background:none'><td style='{cell};opacity:.75'>{label}</td>"
+        f"<td style='{cell};overflow-wrap:anywhere'>{escape(text) if label == 'because' else _code(text)}</td></tr>"
+        for label, text in _details(check)
+    )
+    return head + (f"<table style='margin:.1em 0 .4em 1.4em;border:none'>{rows}</table>" if rows else "")
+
+
+def _remark_html(label: str, text: str) -> str:
+    if label in ("Your line", "It printed"):
+        body = f"<pre style='margin:.1em 0;padding:0;white-space:pre-wrap;background:none'>{escape(text)}</pre>"
+    else:
+        body = _with_code(text)
+    return f"<div style='margin:.35em 0'><b>{label}:</b> {body}</div>"
+
+
+def _with_code(text: str) -> str:
+    """Escaped text in which `backticks` mark code."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+class CheckFailed(AssertionError):
+    """An exercise that does not hold: makes its cell fail for nbval, nbgrader and papermill, in a few lines."""
+
+    def __init__(self, report: Report):
+        self.report = report
+        reason = f" {report.diagnosis}" if report.diagnosis else ""
+        super().__init__(f"{report.exercise}: {report.summary}{reason}")
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"CheckFailed: {self}"]

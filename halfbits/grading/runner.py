@@ -1,0 +1,128 @@
+"""Runs an exercise's check file, an ordinary pytest file, on an answer inside this process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from unittest import mock
+
+import hypothesis
+import pytest
+
+from halfbits.grading.answer import Answer, Call, Mismatch
+from halfbits.grading.exercise import Exercise
+from halfbits.grading.guard import TimeExpired
+
+# Plugins that only cost time here, or that touch the kernel's streams.
+_UNWANTED = "terminal cacheprovider capture faulthandler logging junitxml unraisableexception threadexception warnings"
+
+hypothesis.settings.register_profile(
+    "halfbits",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+@dataclass
+class Check:
+    """How one property of a check file came out."""
+
+    name: str
+    held: bool
+    call: Call | None = None
+    because: str = ""
+    first_call: int = 0
+    last_call: int = 0
+
+
+class Interrupted(Exception):
+    """The run was cut short: by the time limit, or because nothing has been attempted."""
+
+
+class _Plugin:
+    """Gives the check file its answer and takes down what each test says."""
+
+    def __init__(self, answer: Answer):
+        self._answer = answer
+        self._calls_before = 0
+        self.checks: list[Check] = []
+        self.timed_out = False
+        self.broken: list[str] = []
+
+    @pytest.fixture(scope="session")
+    def answer(self) -> Answer:
+        return self._answer
+
+    def pytest_runtest_setup(self, item):
+        self._calls_before = len(self._answer.calls)
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.broken.append(str(report.longrepr))
+
+    def pytest_runtest_makereport(self, item, call):
+        if call.when != "call":
+            if call.excinfo is not None:
+                self.broken.append(str(call.excinfo.getrepr()))
+            return
+        error = call.excinfo.value if call.excinfo else None
+        check = Check(
+            _title(item), held=error is None, first_call=self._calls_before, last_call=len(self._answer.calls)
+        )
+        if isinstance(error, Mismatch):
+            check.call, check.because = error.call, error.because
+        elif isinstance(error, TimeExpired):
+            self.timed_out = True
+            check.call, check.because = self._answer.calls[-1], "it did not come to an end"
+        elif error is not None:
+            self.broken.append(str(call.excinfo.getrepr()))
+        self.checks.append(check)
+        if self.timed_out or _unattempted(check):
+            item.session.shouldstop = "nothing more to learn"
+
+
+def _title(item) -> str:
+    """A test's docstring in one line; for a parametrized test with the parameters."""
+    title = " ".join((item.function.__doc__ or item.name).split())
+    return f"{title} [{item.callspec.id}]" if hasattr(item, "callspec") else title
+
+
+def _unattempted(check: Check) -> bool:
+    return check.call is not None and isinstance(check.call.raised, NotImplementedError)
+
+
+def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
+    """Run the exercise's tests on the answer.
+
+    Returns:
+        The outcome of each property, in the order of the file, and whether the time ran out.
+
+    Raises:
+        RuntimeError: the check file itself is broken; that is our fault, not the learner's.
+    """
+    plugin = _Plugin(answer)
+    arguments = [str(exercise.path), "--noconftest", "--import-mode=importlib", "-c", os.devnull]
+    arguments += [f"--rootdir={exercise.path.parent}"]
+    arguments += [part for name in _UNWANTED.split() for part in ("-p", f"no:{name}")]
+    profile_before = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.load_profile("halfbits")
+    # The learner's own environment may carry options and plugins for their own pytest runs.
+    with mock.patch.dict(
+        os.environ, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
+    ):
+        try:
+            status = pytest.main(arguments, plugins=[plugin])
+        finally:
+            hypothesis.settings.load_profile(profile_before)
+    if status == pytest.ExitCode.INTERRUPTED and not plugin.timed_out and not any(map(_unattempted, plugin.checks)):
+        raise KeyboardInterrupt
+    if plugin.broken or not plugin.checks:
+        raise RuntimeError(
+            f"the checks of {exercise.name} are broken, please report this:\n" + "\n".join(plugin.broken)
+        )
+    return plugin.checks, plugin.timed_out

@@ -1,0 +1,196 @@
+"""Values that pass between checks and answers: copied, compared and shown."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+
+import numpy as np
+
+_SHOWN_ITEMS = 6
+_SHOWN_CHARACTERS = 160
+
+
+def snapshot(value):
+    """A copy in which arrays and containers are new; anything else is passed on as it is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(snapshot(item) for item in value)
+    return value
+
+
+def unchanged(now, before) -> bool:
+    """Whether a value still equals its snapshot, to the bit."""
+    if isinstance(before, np.ndarray):
+        return now.dtype == before.dtype and now.shape == before.shape and now.tobytes() == before.tobytes()
+    if isinstance(before, dict):
+        return now.keys() == before.keys() and all(unchanged(now[key], before[key]) for key in before)
+    if type(before) in (list, tuple):
+        return len(now) == len(before) and all(map(unchanged, now, before))
+    return now is before or type(before) is not set or now == before
+
+
+def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | None:
+    """Why a value is not the expected one, in a sentence, or None where it is.
+
+    The expected value's type says what is asked for: a Python float or int asks for any real scalar of that value
+    (NumPy's and TensorFlow's too), a bool for any boolean, an array or a NumPy scalar for its dtype and shape as
+    well, a str for that text, a mapping for the same keys with values compared likewise. NaN equals NaN; zeros
+    differ by their sign.
+    """
+    got = _to_numpy(got)
+    if got is None and expected is not None:
+        return "it returned None"
+    if isinstance(expected, Mapping):
+        return _mapping_difference(got, expected, rtol, atol)
+    if isinstance(expected, (bool, np.bool_)):
+        return _bool_difference(got, expected)
+    if isinstance(expected, (np.ndarray, np.generic)):
+        return _array_difference(got, np.asarray(expected), rtol, atol)
+    if isinstance(expected, numbers.Real):
+        return _number_difference(got, expected, rtol, atol)
+    return None if type(got) is type(expected) and got == expected else "it is not the value expected"
+
+
+def _to_numpy(value):
+    """A TensorFlow tensor as its NumPy value; anything else as it is."""
+    return value.numpy() if hasattr(value, "numpy") and hasattr(value, "dtype") else value
+
+
+def _kind(value) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} with shape {value.shape}"
+    return f"a value of type {type(value).__name__}"
+
+
+def _mapping_difference(got, expected: Mapping, rtol: float, atol: float) -> str | None:
+    if not isinstance(got, Mapping):
+        return f"it is {_kind(got)}, not a dict"
+    missing, extra = [k for k in expected if k not in got], [k for k in got if k not in expected]
+    if missing:
+        return f"the key {missing[0]!r} is missing"
+    if extra:
+        return f"the key {extra[0]!r} is one too many"
+    for key, value in expected.items():
+        reason = difference(got[key], value, rtol, atol)
+        if reason:
+            return f"{key!r}: {reason}"
+    return None
+
+
+def _bool_difference(got, expected) -> str | None:
+    if not isinstance(got, (bool, np.bool_)) and not (isinstance(got, np.ndarray) and got.dtype == bool):
+        return f"it is {_kind(got)}, not a bool"
+    if np.ndim(got):
+        return f"it is {_kind(got)}, not one bool"
+    return None if bool(got) == bool(expected) else f"it is {bool(got)}"
+
+
+def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) -> str | None:
+    if isinstance(got, (bool, np.bool_)) or not (isinstance(got, numbers.Real) or _is_real_array(got)):
+        return f"it is {_kind(got)}, not a number"
+    if np.ndim(got):
+        return f"it is {_kind(got)}, not one number"
+    if isinstance(expected, int):
+        # Python compares integers with floats exactly, however large.
+        value = got.item() if isinstance(got, (np.ndarray, np.generic)) else got
+        return None if value == expected else "the number is another"
+    return _values_difference(np.float64(got), np.float64(expected), rtol, atol)
+
+
+def _is_real_array(value) -> bool:
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return False
+    try:
+        value.astype(np.float64)  # ml_dtypes' scalars are numbers too, though NumPy does not count them among them
+    except (TypeError, ValueError):
+        return False
+    return value.dtype.kind not in "cOSU"
+
+
+def _array_difference(got, expected: np.ndarray, rtol: float, atol: float) -> str | None:
+    if not isinstance(got, (np.ndarray, np.generic)):
+        return f"it is {_kind(got)}, not a NumPy {'array' if expected.ndim else 'scalar'}"
+    got = np.asarray(got)
+    if got.dtype != expected.dtype:
+        return f"its dtype is {got.dtype}, not {expected.dtype}"
+    if got.shape != expected.shape:
+        return f"its shape is {got.shape}, not {expected.shape}"
+    if expected.dtype.kind in "biuOSU":
+        return None if np.array_equal(got, expected) else _first_difference(got != expected)
+    return _values_difference(got.astype(np.float64), expected.astype(np.float64), rtol, atol)
+
+
+def _values_difference(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> str | None:
+    with np.errstate(invalid="ignore"):  # inf - inf
+        close = np.abs(got - expected) <= atol + rtol * np.abs(expected)
+    nan_differs = np.isnan(got) != np.isnan(expected)
+    sign_differs = (got == 0) & (expected == 0) & (np.signbit(got) != np.signbit(expected))
+    differs = ~((got == expected) | close | np.isnan(expected)) | nan_differs | sign_differs
+    if not differs.any():
+        return None
+    if sign_differs.any() and not (differs & ~sign_differs).any():
+        return "the zero has the other sign"
+    return _first_difference(differs)
+
+
+def _first_difference(differs: np.ndarray) -> str:
+    if not np.ndim(differs):
+        return "the value is another"
+    index = tuple(int(i) for i in np.argwhere(differs)[0])
+    place = index[0] if len(index) == 1 else index
+    return f"{np.count_nonzero(differs)} of {differs.size} elements differ, the first at index {place}"
+
+
+def show(value) -> str:
+    """A value in one short line, the same under every NumPy version."""
+    value = _to_numpy(value)
+    if isinstance(value, np.ndarray):
+        text = _show_array(value)
+    elif isinstance(value, np.generic):
+        text = f"{value.dtype}({_show_number(value)})"
+    elif isinstance(value, type):
+        text = value.__name__
+    elif isinstance(value, float):
+        text = _show_number(value)
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{key!r}: {show(item)}" for key, item in value.items()) + "}"
+    else:
+        text = _safe_repr(value)
+    return text if len(text) <= 4 * _SHOWN_CHARACTERS else text[: 4 * _SHOWN_CHARACTERS] + " …"
+
+
+def _safe_repr(value) -> str:
+    try:
+        text = repr(value)
+    except Exception as error:  # a learner's __repr__
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+    # The address in a default repr is noise.
+    return text if " at 0x" not in text else f"<{type(value).__name__}>"
+
+
+def _show_array(array: np.ndarray) -> str:
+    items = [_show_number(item) for item in array.reshape(-1)[:_SHOWN_ITEMS]]
+    dots = ", …" if array.size > _SHOWN_ITEMS else ""
+    shape = f", shape={array.shape}" if array.ndim != 1 or dots else ""
+    return f"array([{', '.join(items)}{dots}], {array.dtype}{shape})"
+
+
+def _show_number(number) -> str:
+    if isinstance(number, (bool, np.bool_)):
+        return str(bool(number))
+    if isinstance(number, (int, np.integer)):
+        return str(int(number))
+    try:
+        value = float(number)
+    except (TypeError, ValueError):
+        return _safe_repr(number)
+    # Shortest decimal that names the number in its own type: 0.1, not 0.10000000149011612, for a float32.
+    shortest = str(number) if isinstance(number, np.floating) else repr(value)
+    if math.isinf(value) or math.isnan(value):
+        return repr(value)
+    return shortest
