@@ -142,7 +142,8 @@ class FloatFormat:
         Values are taken as float64. What rounds beyond the largest finite number becomes an infinity, or NaN
         where the format has none (as ml_dtypes' casts do).
         """
-        array = np.asarray(value, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # widening a signalling NaN raises the flag
+            array = np.asarray(value, dtype=np.float64)
         bits = array.view(np.uint64)
         sign = (bits >> np.uint64(63)) << np.uint64(self.bits - 1)
         finite = np.isfinite(array)
@@ -171,7 +172,7 @@ class FloatFormat:
             ["inf", "nan", "normal", "subnormal"],
             default="zero",
         )
-        return str(kinds) if np.ndim(pattern) == 0 else kinds
+        return _like(pattern, kinds, kinds.dtype)
 
     def ulp(self, value):
         """The gap between the largest representable value <= |value| and the next one above, as float64.
@@ -203,7 +204,8 @@ class FloatFormat:
     def next_down(self, pattern):
         """The pattern of the greatest value below each one (IEEE 754-2019, nextDown): -nextUp(-x)."""
         sign_bit = np.uint64(1 << (self.bits - 1))
-        down = self.next_up(self._patterns(pattern) ^ sign_bit).astype(np.uint64) ^ sign_bit
+        mirrored = np.asarray(self._patterns(pattern) ^ sign_bit)  # an operation turns a 0-d array into a scalar
+        down = self.next_up(mirrored).astype(np.uint64) ^ sign_bit
         return _like(pattern, down, self.dtype)
 
     @property

@@ -1,0 +1,101 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Half the Bits: start here
+#
+# A course for people who will be asked, in an interview, about **mixed precision** (混合精度), **quantization**
+# (量化) and **pruning** (剪枝), and who want to answer from evidence. You need Python, NumPy, and an idea of how a
+# neural network is trained. You do not need a GPU or, once it is installed, an internet connection.
+#
+# It grew out of a Chinese article with interview questions and code. Some of its answers are wrong and its code does
+# not run; the course says where, and shows it.
+
+# %% [markdown]
+# ## How a unit works
+#
+# 1. **The lesson** gives the question, the answer in 60 seconds, and then the proof: cells that you run. Where it says
+#    *predict*, stop and write your guess down first. It ends with a quiz.
+# 2. **The exercises** are small functions. Write one, run the cell, then `check(your_function)`. It shows the smallest
+#    input that breaks your answer, and often names the mistake.
+# 3. Stuck? `hint(your_function)` gives the next of three hints. `reveal(your_function)` shows our solution.
+# 4. **The solutions** are in the folder `solutions/`, under the same name, already run.
+#
+# You may try as often as you like. What you have passed is kept when you close the notebook.
+
+# %% [markdown]
+# ## The syllabus
+#
+# **You can take this unit now:**
+#
+# - **Lesson [02 · Number formats](02_number_formats.ipynb)**, 40 minutes. What are fp16 and bf16, and how do they
+#   differ from fp32?
+# - **Exercises [01 · Number formats](../exercises/01_number_formats.ipynb)**, 60 to 90 minutes. Can you decode, round
+#   and add in them?
+#
+# **Planned, not written yet:**
+#
+# - Lessons 01 and 03, exercises 02: mixed precision. What is it, what does it really save, how is it done in Keras?
+# - Lesson 04: quantization. What do scale and zero point do, and what does 8-bit inference gain?
+# - Lesson 05, exercises 03: quantization-aware training. When is post-training quantization not enough?
+# - Lesson 06, exercises 04: pruning. Which zeros make a model smaller, and which make it faster?
+# - Lesson 07: all three together. In which order, and what is left to gain?
+# - Lessons 08 and 09: a mock interview, and the article, claim by claim.
+
+# %% [markdown]
+# ## Where you stand
+#
+# Come back to this cell and run it again whenever you like.
+
+# %% tags=["nbval-ignore-output"]
+from halfbits.grading import progress
+
+progress()
+
+# %% [markdown]
+# ## How to grade yourself
+#
+# - **In the notebook:** `check(decode)` under each exercise.
+# - **In a terminal, a whole notebook at once:** `pytest --nbval-lax exercises/01_number_formats.ipynb`. Each cell
+#   counts as a test.
+# - **Out loud:** section 5 of a lesson has a weak, a good and a senior answer. Give yours first, in 60 seconds, then
+#   compare. In an interview that is the part that counts.
+# - **Start afresh:** `make reset NOTEBOOK=01_number_formats` gives you an empty exercise notebook and keeps a dated
+#   copy of yours.
+
+# %% [markdown]
+# ## The keyboard, briefly
+#
+# | keys | what they do |
+# |---|---|
+# | `Shift` + `Enter` | run the cell and go to the next |
+# | `Ctrl` + `Enter` | run the cell and stay |
+# | `Esc`, then `A` or `B` | new cell above or below |
+# | `Enter` | edit the cell again |
+# | `Tab`, `Shift` + `Tab` | complete a name; show a function's help |
+# | `I`, `I` (after `Esc`) | interrupt a cell that does not end |
+# | `0`, `0` (after `Esc`) | restart the kernel |
+#
+# Every widget of the course works with the keyboard too.
+
+# %% [markdown]
+# ## Your machine
+#
+# Narrow formats save memory everywhere. They save *time* only where the hardware computes in them, so what the course
+# measures depends on what you have. The next cell takes a second to look, and warns of versions that we do not test
+# with. Until you run it, it shows the machine that this page was built on.
+
+# %% tags=["nbval-ignore-output"]
+from halfbits import hardware
+
+hardware.describe()
+
+# %% [markdown]
+# A "no" for fp16 and bf16 is common on laptops and nothing to worry about: everything in the course runs there, and
+# "it was slower on my machine, and this is why" is a good answer in an interview.
+#
+# **Begin:** [02 · Number formats](02_number_formats.ipynb).
