@@ -1,42 +1,43 @@
 #!/usr/bin/env bash
-# Make .venv from requirements.txt: with uv where it is installed, else with venv and pip.
-# Usage: tools/make_env.sh [VENV_FOLDER]
+# Make a virtual environment from requirements.txt: with uv where it is installed, else with venv and pip.
+# Usage: [PYTHON=/path/to/python] tools/make_env.sh FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=${1:-.venv}
+venv=$1
 
 # The caller may have switched bytecode off; without it TensorFlow takes three times as long to import.
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH
 
-# The Pythons that TensorFlow 2.21 has wheels for. A name on the PATH may be a shim that does not run.
-supported='import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 13)))'
-find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.12 python3.13 python3.11 python3.10 python}; do
-        if "$candidate" -c "$supported" >/dev/null 2>&1; then
-            command -v "$candidate"
-            return
-        fi
-    done
-    {
-        echo "Half the Bits needs Python 3.10, 3.11, 3.12 or 3.13 (TensorFlow 2.21 has wheels for no other)."
-        echo "Tried: ${PYTHON:-python3 python3.12 python3.13 python3.11 python3.10 python}."
-        echo "Install one of them, or name it: make setup PYTHON=/path/to/python3.12"
-    } >&2
-    return 1
-}
-python=$(find_python)
-echo "Making $venv with $("$python" --version) ($python). It holds 2 GB; the first time takes some minutes."
+candidates=${PYTHON:-python3 python3.12 python3.13 python3.11 python3.10 python}
+supported='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'
+python=
+for candidate in $candidates; do
+    # A name on the PATH may be a shim that does not run, so ask it.
+    if "$candidate" -c "$supported" >/dev/null 2>&1; then
+        python=$(command -v "$candidate")
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    echo "Half the Bits needs Python 3.10, 3.11, 3.12 or 3.13: TensorFlow 2.21 has wheels for no other." >&2
+    echo "Tried: $candidates. Install one of these Pythons, or name it: make setup PYTHON=/path/to/python3.12" >&2
+    exit 1
+fi
+echo "Making $venv with $("$python" --version). It takes some minutes and 2 GB."
 
 if command -v uv >/dev/null 2>&1; then
-    uv venv --quiet --allow-existing --python "$python" "$venv"
+    uv venv --quiet --clear --python "$python" "$venv"
     export VIRTUAL_ENV=$PWD/$venv
-    uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt
+    uv pip install --quiet --require-hashes --compile-bytecode --requirement requirements.txt
     uv pip install --quiet --no-deps --no-build-isolation --editable .
 else
-    "$python" -m venv --upgrade-deps "$venv" >/dev/null 2>&1 || "$python" -m venv "$venv"
+    "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --require-hashes --compile --requirement requirements.txt
     "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
 fi
-"$venv/bin/python" -m pip --version >/dev/null 2>&1 || true
-echo "Done: $venv"
+
+# Without this JupyterLab greets everybody with a question about its news feed, and asks the network for it.
+settings=$venv/share/jupyter/lab/settings
+mkdir -p "$settings"
+echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+    >"$settings/overrides.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from halfbits.grading.guard import Budget, Namespaces, Output, quiet
+from halfbits.grading.guard import Budget, Output, ProcessState, quiet
 from halfbits.grading.values import difference, show, snapshot, unchanged
 
 _NO_VALUE = object()
@@ -45,18 +45,23 @@ class Call:
         self.expected: Any = _NO_VALUE
         self.failed = False
 
-    def equals(self, expected, rtol: float = 0.0, atol: float = 0.0, because: str = "") -> None:
+    def equals(self, expected, rtol: float = 0.0, atol: float = 0.0, because: str | Callable[[Call], str] = "") -> None:
         """Hold the returned value against the expected one; its type says what is open (see `values.difference`).
+
+        Args:
+            expected: the value asked for.
+            rtol, atol: how far each number may be off, relative to the expected one and absolutely.
+            because: why it is wrong where it is, or a function of this call that says so; by default how it differs.
 
         Raises:
             Mismatch: it differs, or the call raised.
         """
         self.expected = expected
         if self.raised is not None:
-            self.fail(because or f"it raised {type(self.raised).__name__}")
+            self.fail(f"it raised {type(self.raised).__name__}")
         reason = difference(self.returned, expected, rtol=rtol, atol=atol)
         if reason:
-            self.fail(because or reason)
+            self.fail((because(self) if callable(because) else because) or reason)
 
     def raises(self, kind: type[Exception], because: str = "") -> None:
         """Hold the call to raising an exception of this kind.
@@ -112,7 +117,6 @@ class Answer:
         self._name = name
         self._budget = budget
         self._formats = formats or {}
-        self._namespaces = Namespaces()
         self.calls: list[Call] = []
         self.output = Output()
         self.changed_names: set[str] = set()
@@ -121,18 +125,18 @@ class Answer:
         """Call the answer with copies of the arguments and record what it does; only `TimeExpired` comes through."""
         call = Call(self._name, snapshot(arguments), self._formats)
         self.calls.append(call)
-        given = snapshot(arguments)
+        given, state = snapshot(arguments), ProcessState()
         try:
-            with quiet(self.output), self._budget.running():
-                call.returned = self._function(*given)
+            with quiet(self.output):
+                call.returned = self._budget.run(self._function, given)
         except (Exception, SystemExit, GeneratorExit) as error:
             call.raised = error
         finally:
-            self.changed_names.update(self._namespaces.restore())
+            self.changed_names.update(state.restore())
         call.mutated = not unchanged(given, call.arguments)
         return call
 
-    def each(self, cases: Iterable[tuple], oracle: Callable, because: str = "") -> None:
+    def each(self, cases: Iterable[tuple], oracle: Callable, because: str | Callable[[Call], str] = "") -> None:
         """Call the answer on every case (smallest first) and compare with the oracle on the same arguments.
 
         All cases run even when one fails, so that the diagnosis sees them all; the first failure is reported.
@@ -165,7 +169,9 @@ def replay(function: Callable, call: Call, budget: Budget) -> Call:
 def agree(one: Call, other: Call) -> bool:
     """Whether two calls came out the same way: the same value, the same kind of exception, the same mutation."""
     if one.raised is not None or other.raised is not None:
-        return type(one.raised) is type(other.raised)
+        # A TypeError has many causes, which its message tells apart; a ValueError's message is the author's own.
+        same_kind = type(one.raised) is type(other.raised)
+        return same_kind and (isinstance(one.raised, ValueError) or str(one.raised) == str(other.raised))
     if one.mutated != other.mutated:
         return False
     if isinstance(one.returned, (np.ndarray, np.generic)) != isinstance(other.returned, (np.ndarray, np.generic)):

@@ -15,13 +15,15 @@ from halfbits.grading.runner import Check
 
 _REPLAYED_CALLS = 200
 _REPLAY_SECONDS = 1.0
+_LEAST_FAILING_CALLS = 3
 
 
 def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Call]) -> tuple[str | None, str | None]:
     """The misconception that explains the failing calls, and its sentence; (None, None) where none does.
 
     One that does as the answer did in every failing call wins; among several, the one that agrees in most of the
-    other calls too. Failing that, one that explains the first failing property and nearly all calls made for it.
+    other calls too. Failing that, one that explains the first failing property and nearly all calls made for it,
+    where that property failed often enough for the agreement to be no accident.
     """
     failing = [call for call in calls if call.failed]
     best = _best(exercise, failing, calls, least_share=0.0)
@@ -29,7 +31,8 @@ def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Cal
         return best, _sentence(exercise, best)
     for check in (check for check in checks if not check.held):
         made = calls[check.first_call : check.last_call]
-        best = _best(exercise, [call for call in made if call.failed], made, least_share=0.9)
+        failing = [call for call in made if call.failed]
+        best = _best(exercise, failing, made, least_share=0.9) if len(failing) >= _LEAST_FAILING_CALLS else None
         if best:
             return best, f"One thing that is wrong: {_sentence(exercise, best)}"
     return None, None

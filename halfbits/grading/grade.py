@@ -7,7 +7,7 @@ import time
 
 from halfbits.grading.answer import Answer
 from halfbits.grading.exercise import Exercise, UnknownExercise, find
-from halfbits.grading.guard import Budget, process_state_kept
+from halfbits.grading.guard import Budget, random_numbers_kept
 from halfbits.grading.report import Report
 
 
@@ -55,14 +55,11 @@ def _grade_on(exercise: Exercise, function) -> Report:
     if shortcut:
         return _forbidden(exercise, runner.Check(f"does without `{shortcut}`", held=False))
     answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats)
-    with process_state_kept():
+    with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
-        mutated = next((call for call in answer.calls if call.mutated), None)
-        if mutated:
-            mutated.failed = True
-            checks.append(runner.Check("the arguments stay as they were", False, mutated, "your function changed one"))
+        checks += runner.mutations(answer)
         report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=str(answer.output))
-        if report.outcome == "failed" or report.outcome == "error":
+        if report.outcome in ("failed", "error"):
             report.misconception, report.diagnosis = diagnosis.named_misconception(exercise, checks, answer.calls)
             report.diagnosis = report.diagnosis or diagnosis.general(answer, checks)
     _add_code_line(report, function, diagnosis)

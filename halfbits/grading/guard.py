@@ -14,7 +14,9 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -59,17 +61,34 @@ class Budget:
     def left(self) -> float:
         return self.limit - self.spent
 
-    @contextlib.contextmanager
-    def running(self):
-        """Count the time inside, and raise `TimeExpired` there once it is used up."""
+    def run(self, function: Callable, arguments: tuple):
+        """Call the function and count its time.
+
+        Raises:
+            TimeExpired: the time is used up.
+        """
         if self.left <= 0:
             raise TimeExpired
         start = time.perf_counter()
         try:
-            with _alarm(max(self.left, 0.001)):
-                yield
+            with _alarm(self.left):
+                return _call(function, arguments)
         finally:
             self.spent += time.perf_counter() - start
+
+
+def _call(function: Callable, arguments: tuple):
+    """The frame below which everything is the answer's: only there may the alarm raise."""
+    return function(*arguments)
+
+
+def _frames_of_answer(frame) -> list:
+    """The frames from this one down to `_call`; none where the answer is not running."""
+    frames = []
+    while frame is not None and not frame.f_code.co_filename.startswith(_OUR_FOLDER):
+        frames.append(frame)
+        frame = frame.f_back
+    return [*frames, frame] if frame is not None and frame.f_code is _call.__code__ else []
 
 
 def _alarm(seconds: float):
@@ -83,8 +102,9 @@ def _signal_alarm(seconds: float):
     tracer_before = sys.gettrace()
 
     def expire(signum, frame):
-        _raise_on_next_lines(frame)
-        raise TimeExpired
+        if _raise_on_next_lines(frame):
+            sys.settrace(_trace_nothing_new)
+            raise TimeExpired
 
     handler_before = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
@@ -97,18 +117,26 @@ def _signal_alarm(seconds: float):
             sys.settrace(tracer_before)
 
 
-def _raise_on_next_lines(frame) -> None:
-    """Make every further line of the answer raise: a bare ``except:`` around its loop would swallow one signal."""
+def _raise_on_next_lines(frame) -> bool:
+    """Make every further line of the answer raise: a bare ``except:`` around its loop would swallow one exception.
 
-    def trace_line(frame, event, arg):
-        if event == "line":
-            raise TimeExpired
-        return trace_line
+    Returns:
+        Whether the answer is running at all.
+    """
+    frames = _frames_of_answer(frame)
+    for running in frames:
+        running.f_trace = _trace_to_the_end
+    return bool(frames)
 
-    sys.settrace(lambda frame, event, arg: None)
-    while frame is not None and not frame.f_code.co_filename.startswith(_OUR_FOLDER):
-        frame.f_trace = trace_line
-        frame = frame.f_back
+
+def _trace_to_the_end(frame, event, arg):
+    if event == "line":
+        raise TimeExpired
+    return _trace_to_the_end
+
+
+def _trace_nothing_new(frame, event, arg):
+    """A thread's trace function, without which the frames' own ones are not called."""
 
 
 _OUR_FOLDER = os.path.dirname(__file__)
@@ -117,22 +145,38 @@ _OUR_FOLDER = os.path.dirname(__file__)
 @contextlib.contextmanager
 def _thread_alarm(seconds: float):
     """For Windows and for threads other than the main one, where no signal can be had."""
-    left, thread = threading.Event(), ctypes.c_ulong(threading.get_ident())
+    left, thread, tracer_before = threading.Event(), threading.get_ident(), sys.gettrace()
 
     def interrupt():
         wait = seconds
         while not left.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeExpired))
+            if _raise_on_next_lines(sys._current_frames().get(thread)):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeExpired))
             wait = _REPEAT_SECONDS
 
     watch = threading.Thread(target=interrupt, daemon=True)
     watch.start()
+    sys.settrace(_trace_nothing_new)
     try:
         yield
     finally:
-        left.set()
-        watch.join()
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that is pending has come too late
+        _end_watch(left, watch)
+        sys.settrace(tracer_before)
+
+
+def _end_watch(left: threading.Event, watch: threading.Thread) -> None:
+    """Stop the watching thread, and take the exception that it may have sent too late."""
+    while True:
+        try:
+            left.set()
+            watch.join()
+            # Taken back with SetAsyncExc(None) it would leave CPython 3.11's eval breaker set, and the next traced
+            # call would never return.
+            for _ in range(10):
+                pass
+            return
+        except TimeExpired:
+            continue
 
 
 @contextlib.contextmanager
@@ -151,38 +195,47 @@ def quiet(output: Output):
 _WATCHED_MODULES = (builtins, math, np)
 
 
-class Namespaces:
-    """What the names in the modules that everything rests on mean, to put them back after an answer changed them."""
+class ProcessState:
+    """What an answer could change for the whole process, taken down to be put back after each call of it."""
 
     def __init__(self):
-        self._saved = [(module, dict(vars(module))) for module in _WATCHED_MODULES]
+        self._names = [(module, dict(vars(module))) for module in _WATCHED_MODULES]
+        # The encoded variables: decoding all of them costs more than most answers do.
+        self._environment, self._folder = dict(os.environ._data), os.getcwd()
+        self._path, self._recursion = list(sys.path), sys.getrecursionlimit()
 
     def restore(self) -> list[str]:
-        """Put back every name that changed or vanished, and return those names. New names are left alone."""
-        changed = []
-        for module, saved in self._saved:
-            now = vars(module)
-            for name, value in saved.items():
-                if now.get(name, self) is not value and name != "_":  # the interactive shell owns builtins._
-                    now[name] = value
-                    changed.append(f"{module.__name__}.{name}")
-        return changed
+        """Put everything back.
+
+        Returns:
+            The names in NumPy, math and builtins that had changed or vanished; new names there are left alone.
+        """
+        if os.environ._data != self._environment:
+            os.environ.clear()
+            os.environ.update(
+                {os.environ.decodekey(k): os.environ.decodevalue(v) for k, v in self._environment.items()}
+            )
+        if os.getcwd() != self._folder:
+            os.chdir(self._folder)
+        sys.path[:] = self._path
+        sys.setrecursionlimit(self._recursion)
+        return [name for module, saved in self._names for name in _restore_names(module, saved)]
+
+
+def _restore_names(module: ModuleType, saved: dict) -> list[str]:
+    now, missing = vars(module), object()
+    # The interactive shell owns builtins._
+    changed = [name for name, value in saved.items() if now.get(name, missing) is not value and name != "_"]
+    now.update({name: saved[name] for name in changed})
+    return [f"{module.__name__}.{name}" for name in changed]
 
 
 @contextlib.contextmanager
-def process_state_kept():
-    """Put back afterwards: random generators, environment, working folder, import path, recursion limit."""
-    python_random, numpy_random = random.getstate(), np.random.get_state()  # noqa: NPY002
-    environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
-    recursion = sys.getrecursionlimit()
+def random_numbers_kept():
+    """Leave the global random generators where they were."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         yield
     finally:
-        random.setstate(python_random)
-        np.random.set_state(numpy_random)  # noqa: NPY002
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
-        sys.path[:] = path
-        os.chdir(folder)
-        sys.setrecursionlimit(recursion)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from types import ModuleType
 from unittest import mock
 
 import hypothesis
@@ -22,6 +23,7 @@ hypothesis.settings.register_profile(
     deadline=None,
     derandomize=True,
     max_examples=60,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
     print_blob=False,
     report_multiple_bugs=False,
     suppress_health_check=list(hypothesis.HealthCheck),
@@ -40,12 +42,8 @@ class Check:
     last_call: int = 0
 
 
-class Interrupted(Exception):
-    """The run was cut short: by the time limit, or because nothing has been attempted."""
-
-
 class _Plugin:
-    """Gives the check file its answer and takes down what each test says."""
+    """Takes down what each test says."""
 
     def __init__(self, answer: Answer):
         self._answer = answer
@@ -53,10 +51,6 @@ class _Plugin:
         self.checks: list[Check] = []
         self.timed_out = False
         self.broken: list[str] = []
-
-    @pytest.fixture(scope="session")
-    def answer(self) -> Answer:
-        return self._answer
 
     def pytest_runtest_setup(self, item):
         self._calls_before = len(self._answer.calls)
@@ -84,6 +78,13 @@ class _Plugin:
         self.checks.append(check)
         if self.timed_out or _unattempted(check):
             item.session.shouldstop = "nothing more to learn"
+
+
+def _fixture(answer: Answer) -> ModuleType:
+    """A plugin with the fixture that the tests of a check file ask for."""
+    plugin = ModuleType("halfbits_answer")
+    plugin.answer = pytest.fixture(lambda: answer, scope="session", name="answer")
+    return plugin
 
 
 def _title(item) -> str:
@@ -116,7 +117,7 @@ def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
         os.environ, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
     ):
         try:
-            status = pytest.main(arguments, plugins=[plugin])
+            status = pytest.main(arguments, plugins=[plugin, _fixture(answer)])
         finally:
             hypothesis.settings.load_profile(profile_before)
     if status == pytest.ExitCode.INTERRUPTED and not plugin.timed_out and not any(map(_unattempted, plugin.checks)):
@@ -126,3 +127,14 @@ def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
             f"the checks of {exercise.name} are broken, please report this:\n" + "\n".join(plugin.broken)
         )
     return plugin.checks, plugin.timed_out
+
+
+def mutations(answer: Answer) -> list[Check]:
+    """The property that every exercise has, where it does not hold: the arguments are not changed."""
+    for index, call in enumerate(answer.calls):
+        if call.mutated:
+            call.failed = True
+            return [
+                Check("The arguments stay as they were", False, call, "your function changed one", index, index + 1)
+            ]
+    return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Mapping
 
@@ -15,12 +14,21 @@ _SHOWN_CHARACTERS = 160
 def snapshot(value):
     """A copy in which arrays and containers are new; anything else is passed on as it is."""
     if isinstance(value, np.ndarray):
-        return value.copy()
+        return _copy_as_laid_out(value)
     if isinstance(value, dict):
         return {key: snapshot(item) for key, item in value.items()}
     if type(value) in (list, tuple, set):
         return type(value)(snapshot(item) for item in value)
     return value
+
+
+def _copy_as_laid_out(array: np.ndarray) -> np.ndarray:
+    """A copy with the same strides, so that what fails on a transposed or strided array fails on the copy."""
+    low, high = np.lib.array_utils.byte_bounds(array)
+    offset = array.__array_interface__["data"][0] - low
+    copy = np.ndarray(array.shape, array.dtype, np.empty(high - low, np.uint8), offset, array.strides)
+    copy[...] = array
+    return copy
 
 
 def unchanged(now, before) -> bool:
@@ -99,7 +107,10 @@ def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) ->
         # Python compares integers with floats exactly, however large.
         value = got.item() if isinstance(got, (np.ndarray, np.generic)) else got
         return None if value == expected else "the number is another"
-    return _values_difference(np.float64(got), np.float64(expected), rtol, atol)
+    try:
+        return _values_difference(np.float64(got), np.float64(expected), rtol, atol)
+    except OverflowError:  # an int or a Fraction beyond float64
+        return "the number is another"
 
 
 def _is_real_array(value) -> bool:
@@ -122,12 +133,13 @@ def _array_difference(got, expected: np.ndarray, rtol: float, atol: float) -> st
         return f"its shape is {got.shape}, not {expected.shape}"
     if expected.dtype.kind in "biuOSU":
         return None if np.array_equal(got, expected) else _first_difference(got != expected)
-    return _values_difference(got.astype(np.float64), expected.astype(np.float64), rtol, atol)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        return _values_difference(got.astype(np.float64), expected.astype(np.float64), rtol, atol)
 
 
 def _values_difference(got: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> str | None:
     with np.errstate(invalid="ignore"):  # inf - inf
-        close = np.abs(got - expected) <= atol + rtol * np.abs(expected)
+        close = np.isfinite(expected) & (np.abs(got - expected) <= atol + rtol * np.abs(expected))
     nan_differs = np.isnan(got) != np.isnan(expected)
     sign_differs = (got == 0) & (expected == 0) & (np.signbit(got) != np.signbit(expected))
     differs = ~((got == expected) | close | np.isnan(expected)) | nan_differs | sign_differs
@@ -157,6 +169,8 @@ def show(value) -> str:
         text = value.__name__
     elif isinstance(value, float):
         text = _show_number(value)
+    elif type(value) in (list, tuple) and len(value) > _SHOWN_ITEMS:
+        text = f"{show(list(value[:_SHOWN_ITEMS]))[:-1]}, …], {len(value)} items"
     elif isinstance(value, Mapping):
         text = "{" + ", ".join(f"{key!r}: {show(item)}" for key, item in value.items()) + "}"
     else:
@@ -189,8 +203,7 @@ def _show_number(number) -> str:
         value = float(number)
     except (TypeError, ValueError):
         return _safe_repr(number)
-    # Shortest decimal that names the number in its own type: 0.1, not 0.10000000149011612, for a float32.
-    shortest = str(number) if isinstance(number, np.floating) else repr(value)
-    if math.isinf(value) or math.isnan(value):
-        return repr(value)
-    return shortest
+    # The exact value where that is short, else the shortest decimal that names it in its own type: for the float32
+    # next to 0.1 that is 0.1, not 0.10000000149011612. NumPy's own text for a float16 drops digits: 6.55e+04.
+    exact = repr(value)
+    return str(number) if isinstance(number, np.floating) and len(exact) > 17 and number.itemsize > 2 else exact

@@ -1,0 +1,65 @@
+# make lab        open the course in JupyterLab (makes the environment first); PORT=8889, BROWSER=no, OPTIONS='…'
+# make test       run everything: tests, notebooks, grader, browser
+# make test-fast  the part that needs neither TensorFlow nor a browser
+# make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
+# make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
+# make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
+# make lock       write requirements.txt anew from pyproject.toml (needs uv)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+PYTHON ?=
+PORT ?= 8888
+BROWSER ?= yes
+OPTIONS ?=
+START := notebooks/00_start_here.ipynb
+# Light files first; two workers, each notebook and test file whole on one of them.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+NOTEBOOKS := --nbval notebooks solutions
+
+# The caller may have switched bytecode off, which triples the time that TensorFlow takes to import.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+.PHONY: setup lab test test-fast test-browser build reset lint lock clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt pyproject.toml tools/make_env.sh
+	@PYTHON="$(PYTHON)" bash tools/make_env.sh $(VENV)
+	@touch $@
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab --port=$(PORT) --LabApp.default_url=/lab/tree/$(START) \
+		$(if $(filter no,$(BROWSER)),--no-browser) $(OPTIONS)
+
+test: $(STAMP) lint
+	@bash tools/install_browser.sh
+	$(PYTEST) -m "not browser" $(NOTEBOOKS) tests
+	$(BIN)/python -m pytest -m browser tests
+
+test-fast: $(STAMP)
+	$(PYTEST) -m "not browser and not tensorflow" $(NOTEBOOKS) tests
+
+test-browser: $(STAMP)
+	@bash tools/install_browser.sh
+	$(BIN)/python -m pytest -m browser tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+build: $(STAMP)
+	$(BIN)/python tools/build.py
+	$(BIN)/python tools/bit_explorer.py
+
+reset: $(STAMP)
+	$(BIN)/python tools/build.py --force $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
+
+lock:
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet --output-file requirements.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

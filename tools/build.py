@@ -1,0 +1,210 @@
+"""Make the notebooks from their sources: sources/ -> notebooks/, exercises/, solutions/.
+
+    python tools/build.py [--check] [--force] [NAME ...]
+
+A source is a py:percent file. A lesson becomes an executed notebook in notebooks/; an exercise becomes a notebook
+without its solutions in exercises/ and an executed one in solutions/. A notebook that is up to date is left alone,
+so that a second run changes no byte. A notebook whose cells somebody edited is not overwritten; --force keeps a
+dated copy of it and writes it anew. --check writes nothing and fails where a notebook differs from its source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearSolutions
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
+_CELL_SECONDS = 600
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One notebook to make."""
+
+    source: Path
+    path: Path
+    keeps_solutions: bool
+    executed: bool
+
+
+def targets(root: Path) -> Iterator[Target]:
+    """Every notebook that the sources under `root` make."""
+    for source in sorted((root / "sources" / "lessons").glob("*.py")):
+        yield Target(source, root / "notebooks" / f"{source.stem}.ipynb", keeps_solutions=True, executed=True)
+    for source in sorted((root / "sources" / "exercises").glob("*.py")):
+        yield Target(source, root / "exercises" / f"{source.stem}.ipynb", keeps_solutions=False, executed=False)
+        yield Target(source, root / "solutions" / f"{source.stem}.ipynb", keeps_solutions=True, executed=True)
+
+
+def generate(target: Target) -> NotebookNode:
+    """The notebook of a target, not executed."""
+    notebook = jupytext.read(target.source, fmt="py:percent")
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    _set_ids(notebook)  # before the cutting, so that a cell has the same id in exercises/ and solutions/
+    if target.keeps_solutions:
+        for cell in notebook.cells:
+            cell.source = re.sub(r"^ *### (BEGIN|END) SOLUTION\n?", "", cell.source, flags=re.MULTILINE).rstrip("\n")
+    else:
+        notebook = _cut_solutions(notebook)
+    for cell in notebook.cells:
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    notebook.metadata = {"kernelspec": _KERNEL, "language_info": _LANGUAGE}
+    notebook.metadata["halfbits"] = {"cells": fingerprint(notebook)}
+    return nbformat.from_dict(notebook)
+
+
+def _set_ids(notebook: NotebookNode) -> None:
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+
+
+def _cut_solutions(notebook: NotebookNode) -> NotebookNode:
+    options = Config()
+    options.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
+    options.ClearSolutions.enforce_metadata = False
+    notebook.metadata["kernelspec"] = _KERNEL  # tells nbgrader the language
+    return ClearSolutions(config=options).preprocess(notebook, {})[0]
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """A hash of what a person can edit in a notebook's cells: kinds, texts, tags, order."""
+    cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Run a notebook in its folder and bring its outputs into a form that is the same each time."""
+    # Some libraries name their HTML elements at random.
+    seed = nbformat.v4.new_code_cell("import random\n\nrandom.seed(0)")
+    notebook.cells.insert(0, seed)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HALFBITS_HOME": home}  # a build is nobody's progress
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        client = NotebookClient(
+            notebook, timeout=_CELL_SECONDS, record_timing=False, resources={"metadata": {"path": str(folder)}}
+        )
+        client.execute(env=environment)
+    del notebook.cells[0]
+    for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number
+    notebook.metadata["language_info"] = _LANGUAGE
+    notebook = _with_stable_widget_ids(notebook)
+    _refuse_machine_paths(notebook)
+    return notebook
+
+
+def _with_stable_widget_ids(notebook: NotebookNode) -> NotebookNode:
+    """Number the widgets' models in the order in which the notebook names them; ipywidgets draws the ids at random."""
+    if not notebook.metadata.get("widgets"):
+        notebook.metadata.pop("widgets", None)
+        return notebook
+    text = nbformat.writes(notebook)
+    ids = dict.fromkeys(re.findall(r"\b[0-9a-f]{32}\b", text))
+    known = notebook.metadata["widgets"][_WIDGET_STATE]["state"]
+    for number, old in enumerate(model for model in ids if model in known):
+        text = text.replace(old, f"{number:032x}")
+    stable = nbformat.reads(text, as_version=4)
+    state = stable.metadata["widgets"][_WIDGET_STATE]["state"]
+    stable.metadata["widgets"][_WIDGET_STATE]["state"] = dict(sorted(state.items()))
+    return stable
+
+
+def _refuse_machine_paths(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        text = json.dumps(cell.get("outputs", []))
+        for path in (str(ROOT), str(Path.home()) + "/", "/tmp/"):
+            if path in text:
+                raise SystemExit(f"An output holds the machine's path {path}:\n{cell.source}")
+
+
+def _read(path: Path) -> NotebookNode | None:
+    return nbformat.read(path, as_version=4) if path.exists() else None
+
+
+def is_edited(notebook: NotebookNode) -> bool:
+    """Whether somebody changed a cell since the notebook was made."""
+    return notebook.metadata.get("halfbits", {}).get("cells") != fingerprint(notebook)
+
+
+def is_current(target: Target) -> bool:
+    """Whether a notebook holds exactly its source's cells, executed where it should be."""
+    notebook = _read(target.path)
+    if notebook is None:
+        return False
+    fresh = generate(target)
+    same = [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells] == [
+        (c.id, c.cell_type, c.source, c.metadata) for c in fresh.cells
+    ]
+    ran = all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    return same and (ran or not target.executed)
+
+
+def build(target: Target, force: bool) -> str:
+    """Make one notebook where it is out of date; what was done, in a word or a sentence."""
+    if is_current(target):
+        return "up to date"
+    present, fresh = _read(target.path), generate(target)
+    kept = ""
+    if present is not None and is_edited(present):
+        if not force and present.metadata.get("halfbits") == fresh.metadata["halfbits"]:
+            return "edited, and made from the present source: left alone"
+        if not force:
+            return "REFUSED: its cells were edited; --force keeps a dated copy of it and writes it anew"
+        copy = target.path.with_name(f"{target.path.stem}.{datetime.now():%Y%m%d-%H%M%S}.ipynb")
+        shutil.copy2(target.path, copy)
+        kept = f"; yours is kept as {copy.name}"
+    if target.executed:
+        fresh = execute(fresh, target.path.parent)
+    target.path.parent.mkdir(exist_ok=True)
+    target.path.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
+    return f"made{kept}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_number_formats; all where none is given")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a notebook is out of date")
+    parser.add_argument("--force", action="store_true", help="overwrite edited notebooks, keeping a dated copy")
+    options = parser.parse_args(arguments)
+    chosen = [t for t in targets(ROOT) if not options.names or t.path.stem in options.names]
+    if not chosen:
+        parser.error(f"no source is called {', '.join(options.names)}")
+    failed = False
+    for target in chosen:
+        if options.check:
+            outcome = "up to date" if is_current(target) else "OUT OF DATE: run `make build`"
+        else:
+            outcome = build(target, options.force)
+        failed |= outcome.startswith(("OUT OF DATE", "REFUSED"))
+        print(f"{target.path.relative_to(ROOT)}: {outcome}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
