@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 _CELL_SECONDS = 600
+_MODEL_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -120,19 +121,20 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 
 def _with_stable_widget_ids(notebook: NotebookNode) -> NotebookNode:
-    """Number the widgets' models in the order in which the notebook names them; ipywidgets draws the ids at random."""
+    """Number the widgets' models in the order in which the cells lead to them; ipywidgets draws the ids at random."""
     if not notebook.metadata.get("widgets"):
         notebook.metadata.pop("widgets", None)
         return notebook
-    text = nbformat.writes(notebook)
-    ids = dict.fromkeys(re.findall(r"\b[0-9a-f]{32}\b", text))
     known = notebook.metadata["widgets"][_WIDGET_STATE]["state"]
-    for number, old in enumerate(model for model in ids if model in known):
-        text = text.replace(old, f"{number:032x}")
-    stable = nbformat.reads(text, as_version=4)
-    state = stable.metadata["widgets"][_WIDGET_STATE]["state"]
-    stable.metadata["widgets"][_WIDGET_STATE]["state"] = dict(sorted(state.items()))
-    return stable
+    order = list(dict.fromkeys(_MODEL_ID.findall(json.dumps(notebook.cells))))
+    for model in order:  # grows while it is read: a widget's state names its layout and style
+        named = _MODEL_ID.findall(json.dumps(known.get(model, {}), sort_keys=True))
+        order += [other for other in dict.fromkeys(named) if other not in order]
+    notebook.metadata["widgets"][_WIDGET_STATE]["state"] = {model: known[model] for model in order if model in known}
+    text = nbformat.writes(notebook)
+    for number, model in enumerate(model for model in order if model in known):
+        text = text.replace(model, f"{number:032x}")
+    return nbformat.reads(text, as_version=4)
 
 
 def _refuse_machine_paths(notebook: NotebookNode) -> None:
@@ -179,9 +181,9 @@ def build(target: Target, force: bool) -> str:
         copy = target.path.with_name(f"{target.path.stem}.{datetime.now():%Y%m%d-%H%M%S}.ipynb")
         shutil.copy2(target.path, copy)
         kept = f"; yours is kept as {copy.name}"
+    target.path.parent.mkdir(exist_ok=True)
     if target.executed:
         fresh = execute(fresh, target.path.parent)
-    target.path.parent.mkdir(exist_ok=True)
     target.path.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
     return f"made{kept}"
 

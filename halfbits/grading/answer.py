@@ -58,12 +58,12 @@ class Call:
         """
         self.expected = expected
         if self.raised is not None:
-            self.fail(f"it raised {type(self.raised).__name__}")
+            self.fail(f"it raised {type(self.raised).__name__}", because)
         reason = difference(self.returned, expected, rtol=rtol, atol=atol)
         if reason:
-            self.fail((because(self) if callable(because) else because) or reason)
+            self.fail(reason, because)
 
-    def raises(self, kind: type[Exception], because: str = "") -> None:
+    def raises(self, kind: type[Exception], because: str | Callable[[Call], str] = "") -> None:
         """Hold the call to raising an exception of this kind.
 
         Raises:
@@ -71,12 +71,12 @@ class Call:
         """
         self.expected = kind
         if not isinstance(self.raised, kind):
-            self.fail(because or f"a {kind.__name__} was expected")
+            self.fail(f"a {kind.__name__} was expected", because)
 
-    def fail(self, because: str) -> None:
-        """Record that this call broke the contract, and raise `Mismatch`."""
+    def fail(self, reason: str, because: str | Callable[[Call], str] = "") -> None:
+        """Record that this call broke the contract, and raise `Mismatch` with the better of two explanations."""
         self.failed = True
-        raise Mismatch(self, because)
+        raise Mismatch(self, (because(self) if callable(because) else because) or reason)
 
     @property
     def text(self) -> str:
@@ -139,12 +139,17 @@ class Answer:
     def each(self, cases: Iterable[tuple], oracle: Callable, because: str | Callable[[Call], str] = "") -> None:
         """Call the answer on every case (smallest first) and compare with the oracle on the same arguments.
 
-        All cases run even when one fails, so that the diagnosis sees them all; the first failure is reported.
+        An oracle returns the value expected, or the class of the exception expected. All cases run even when one
+        fails, so that the diagnosis sees them all; the first failure is reported.
         """
         first: Mismatch | None = None
         for arguments in cases:
+            call, expected = self(*arguments), oracle(*arguments)
             try:
-                self(*arguments).equals(oracle(*arguments), because=because)
+                if isinstance(expected, type) and issubclass(expected, Exception):
+                    call.raises(expected, because)
+                else:
+                    call.equals(expected, because=because)
             except Mismatch as mismatch:
                 first = first or mismatch
         if first:
@@ -167,13 +172,22 @@ def replay(function: Callable, call: Call, budget: Budget) -> Call:
 
 
 def agree(one: Call, other: Call) -> bool:
-    """Whether two calls came out the same way: the same value, the same kind of exception, the same mutation."""
+    """Whether another call came out as the first did: the same value, the same exception, the same mutation."""
     if one.raised is not None or other.raised is not None:
-        # A TypeError has many causes, which its message tells apart; a ValueError's message is the author's own.
-        same_kind = type(one.raised) is type(other.raised)
-        return same_kind and (isinstance(one.raised, ValueError) or str(one.raised) == str(other.raised))
+        # A TypeError has many causes, which its message tells apart; the message of one asked for is its author's.
+        asked_for = isinstance(one.expected, type)
+        return type(one.raised) is type(other.raised) and (asked_for or str(one.raised) == str(other.raised))
     if one.mutated != other.mutated:
         return False
-    if isinstance(one.returned, (np.ndarray, np.generic)) != isinstance(other.returned, (np.ndarray, np.generic)):
-        return False
-    return difference(one.returned, other.returned, rtol=1e-6) is None
+    if _is_numpy(one.expected):  # only there does it matter whether a result is NumPy's
+        same_kind = _is_numpy(one.returned) == _is_numpy(other.returned)
+        return same_kind and difference(one.returned, other.returned, rtol=1e-6) is None
+    return difference(_plain(one.returned), _plain(other.returned), rtol=1e-6) is None
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_numpy(value) -> bool:
+    return isinstance(value, (np.ndarray, np.generic))

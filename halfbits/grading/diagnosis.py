@@ -21,12 +21,12 @@ _LEAST_FAILING_CALLS = 3
 def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Call]) -> tuple[str | None, str | None]:
     """The misconception that explains the failing calls, and its sentence; (None, None) where none does.
 
-    One that does as the answer did in every failing call wins; among several, the one that agrees in most of the
-    other calls too. Failing that, one that explains the first failing property and nearly all calls made for it,
+    One that does as the answer did in every failing call, and in half of all, wins; among several, the one that
+    agrees in most calls. Failing that, one that explains the first failing property and nearly all calls made for it,
     where that property failed often enough for the agreement to be no accident.
     """
     failing = [call for call in calls if call.failed]
-    best = _best(exercise, failing, calls, least_share=0.0)
+    best = _best(exercise, failing, calls, least_share=0.5)
     if best:
         return best, _sentence(exercise, best)
     for check in (check for check in checks if not check.held):

@@ -68,7 +68,10 @@ class Exercise:
     @cached_property
     def module(self) -> ModuleType:
         """The check file."""
-        return importlib.import_module(f"halfbits.checks.{self.unit.name}.{self.name}")
+        from halfbits.grading.hypothesis_settings import course_settings  # which takes a quarter of a second
+
+        with course_settings():
+            return importlib.import_module(f"halfbits.checks.{self.unit.name}.{self.name}")
 
     @property
     def path(self) -> Path:

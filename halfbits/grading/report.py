@@ -13,7 +13,7 @@ _SIGNS = {"passed": "✓", "failed": "✗", "unattempted": "○", "error": "✗"
 _COLOURS = {"passed": _BLUE, "unattempted": _GREY}
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """The verdict on one answer.
 
@@ -60,6 +60,8 @@ class Report:
             lines += [f"      {label:9} {text}" for label, text in _details(check)]
         lines += [f"  {label}: {text}" for label, text in self._remarks()]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         colour = _COLOURS.get(self.outcome, _VERMILLION)

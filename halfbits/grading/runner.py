@@ -7,27 +7,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from unittest import mock
 
-import hypothesis
 import pytest
 
 from halfbits.grading.answer import Answer, Call, Mismatch
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import TimeExpired
+from halfbits.grading.hypothesis_settings import course_settings
 
 # Plugins that only cost time here, or that touch the kernel's streams.
 _UNWANTED = "terminal cacheprovider capture faulthandler logging junitxml unraisableexception threadexception warnings"
-
-hypothesis.settings.register_profile(
-    "halfbits",
-    database=None,
-    deadline=None,
-    derandomize=True,
-    max_examples=60,
-    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
-    print_blob=False,
-    report_multiple_bugs=False,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
 
 
 @dataclass
@@ -51,6 +39,9 @@ class _Plugin:
         self.checks: list[Check] = []
         self.timed_out = False
         self.broken: list[str] = []
+
+    def pytest_configure(self, config):
+        config.option.tbstyle = "native"  # nobody sees pytest's own rendering, which takes half of the time
 
     def pytest_runtest_setup(self, item):
         self._calls_before = len(self._answer.calls)
@@ -110,16 +101,10 @@ def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
     arguments = [str(exercise.path), "--noconftest", "--import-mode=importlib", "-c", os.devnull]
     arguments += [f"--rootdir={exercise.path.parent}"]
     arguments += [part for name in _UNWANTED.split() for part in ("-p", f"no:{name}")]
-    profile_before = hypothesis.settings.get_current_profile_name()
-    hypothesis.settings.load_profile("halfbits")
     # The learner's own environment may carry options and plugins for their own pytest runs.
-    with mock.patch.dict(
-        os.environ, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
-    ):
-        try:
-            status = pytest.main(arguments, plugins=[plugin, _fixture(answer)])
-        finally:
-            hypothesis.settings.load_profile(profile_before)
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
+    with mock.patch.dict(os.environ, environment), course_settings():
+        status = pytest.main(arguments, plugins=[plugin, _fixture(answer)])
     if status == pytest.ExitCode.INTERRUPTED and not plugin.timed_out and not any(map(_unattempted, plugin.checks)):
         raise KeyboardInterrupt
     if plugin.broken or not plugin.checks:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 
@@ -47,7 +49,7 @@ def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | Non
 
     The expected value's type says what is asked for: a Python float or int asks for any real scalar of that value
     (NumPy's and TensorFlow's too), a bool for any boolean, an array or a NumPy scalar for its dtype and shape as
-    well, a str for that text, a mapping for the same keys with values compared likewise. NaN equals NaN; zeros
+    well, a str for that text, a mapping, list or tuple for the same keys or length with values compared likewise. NaN equals NaN; zeros
     differ by their sign.
     """
     got = _to_numpy(got)
@@ -61,6 +63,10 @@ def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | Non
         return _array_difference(got, np.asarray(expected), rtol, atol)
     if isinstance(expected, numbers.Real):
         return _number_difference(got, expected, rtol, atol)
+    if isinstance(expected, str):
+        return _text_difference(got, expected)
+    if type(expected) in (list, tuple):
+        return _sequence_difference(got, expected, rtol, atol)
     return None if type(got) is type(expected) and got == expected else "it is not the value expected"
 
 
@@ -73,6 +79,24 @@ def _kind(value) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} with shape {value.shape}"
     return f"a value of type {type(value).__name__}"
+
+
+def _text_difference(got, expected: str) -> str | None:
+    if not isinstance(got, str):
+        return f"it is {_kind(got)}, not a str"
+    return None if got == expected else "the text is another"
+
+
+def _sequence_difference(got, expected: list | tuple, rtol: float, atol: float) -> str | None:
+    if type(got) is not type(expected):
+        return f"it is {_kind(got)}, not a {type(expected).__name__}"
+    if len(got) != len(expected):
+        return f"it has {len(got)} items, not {len(expected)}"
+    for index, (item, wanted) in enumerate(zip(got, expected, strict=True)):
+        reason = difference(item, wanted, rtol, atol)
+        if reason:
+            return f"item {index}: {reason}"
+    return None
 
 
 def _mapping_difference(got, expected: Mapping, rtol: float, atol: float) -> str | None:
@@ -95,7 +119,7 @@ def _bool_difference(got, expected) -> str | None:
         return f"it is {_kind(got)}, not a bool"
     if np.ndim(got):
         return f"it is {_kind(got)}, not one bool"
-    return None if bool(got) == bool(expected) else f"it is {bool(got)}"
+    return None if bool(got) == bool(expected) else "the answer is the other one"
 
 
 def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) -> str | None:
@@ -163,6 +187,10 @@ def show(value) -> str:
     value = _to_numpy(value)
     if isinstance(value, np.ndarray):
         text = _show_array(value)
+    elif isinstance(value, (bool, np.bool_)):
+        text = str(bool(value))
+    elif isinstance(value, str):
+        text = repr(str(value))
     elif isinstance(value, np.generic):
         text = f"{value.dtype}({_show_number(value)})"
     elif isinstance(value, type):
@@ -207,3 +235,32 @@ def _show_number(number) -> str:
     # next to 0.1 that is 0.1, not 0.10000000149011612. NumPy's own text for a float16 drops digits: 6.55e+04.
     exact = repr(value)
     return str(number) if isinstance(number, np.floating) and len(exact) > 17 and number.itemsize > 2 else exact
+
+
+def in_powers_of_two(number: float) -> str:
+    """A number as powers of two next to a whole number, where its decimals are long and the powers few.
+
+    2**-24 is easier to work with by hand than 5.960464477539063e-08.
+    """
+    shown = repr(number)
+    if len(shown) <= 7 or not math.isfinite(number):
+        return shown
+    whole = round(number) if 0.5 <= abs(number) < 2**17 else 0
+    terms = _signed_powers(Fraction(number) - whole)
+    if whole:
+        terms.insert(0, f"{'-' if whole < 0 else '+'} {abs(whole)}")
+    if len(terms) > 3:
+        return shown
+    return terms[0].replace("+ ", "").replace("- ", "-") + "".join(f" {term}" for term in terms[1:])
+
+
+def _signed_powers(number: Fraction) -> list[str]:
+    """The shortest sum and difference of powers of two that makes the number, largest first."""
+    numerator, power, terms = abs(number.numerator), 1 - number.denominator.bit_length(), []
+    while numerator:
+        digit = 2 - numerator % 4 if numerator % 2 else 0  # 1, 0 or -1
+        if digit:
+            size = 2**power if power in (0, 1) else f"2**{power}"
+            terms.insert(0, f"{'+' if (digit > 0) == (number > 0) else '-'} {size}")
+        numerator, power = (numerator - digit) // 2, power + 1
+    return terms

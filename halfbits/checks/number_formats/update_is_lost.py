@@ -10,36 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfbits.grading.exercise import misconception
+from halfbits.grading.values import in_powers_of_two
 
 # Significant bits (the hidden one counts) and the exponent of the smallest normal number.
 FORMATS = {np.float16: (11, -14), ml_dtypes.bfloat16: (8, -126), np.float32: (24, -126)}
 NARROW = (np.float16, ml_dtypes.bfloat16)  # those in which a float32 number may have to be rounded when it is stored
-
-
-def in_powers_of_two(number):
-    """A number as powers of two next to a whole number, where its decimals are long and the powers few: 2**-24 is
-    easier to work with by hand than 5.960464477539063e-08."""
-    shown = repr(number)
-    if len(shown) <= 7 or not math.isfinite(number):
-        return shown
-    whole = round(number) if 0.5 <= abs(number) < 2**17 else 0
-    terms = signed_powers(Fraction(number) - whole)
-    if whole:
-        terms.insert(0, f"{'-' if whole < 0 else '+'} {abs(whole)}")
-    if len(terms) > 3:
-        return shown
-    return terms[0].replace("+ ", "").replace("- ", "-") + "".join(f" {term}" for term in terms[1:])
-
-
-def signed_powers(number):
-    """The shortest sum and difference of powers of two that makes the number, largest first."""
-    numerator, power, terms = abs(number.numerator), 1 - number.denominator.bit_length(), []
-    while numerator:
-        digit = 2 - numerator % 4 if numerator % 2 else 0  # 1, 0 or -1
-        if digit:
-            terms.insert(0, f"{'+' if (digit > 0) == (number > 0) else '-'} {2 if power == 1 else f'2**{power}'}")
-        numerator, power = (numerator - digit) // 2, power + 1
-    return terms
 
 
 def in_code(dtype):
@@ -269,34 +244,6 @@ def always_float16(weight, update, dtype):
 
 
 @misconception
-def smaller_than_epsilon(weight, update, dtype):
-    """You compared the update with epsilon. Epsilon is the gap at 1; the gap grows with the weight, and it is half of
-    it that decides."""
-    return abs(stored(update, dtype)) < float(ml_dtypes.finfo(dtype).eps)
-
-
-@misconception
-def smaller_than_epsilon_times_weight(weight, update, dtype):
-    """You compared the update with epsilon times the weight. That is a whole gap or more, and rounding to nearest loses
-    only what is below half a gap."""
-    return abs(stored(update, dtype)) < float(ml_dtypes.finfo(dtype).eps) * abs(stored(weight, dtype))
-
-
-@misconception
-def half_epsilon_times_weight(weight, update, dtype):
-    """You took half of epsilon times the weight for half the gap. The gap is the same for the whole binade: from 2 up
-    to 4 it is 2 · epsilon, and not 3 · epsilon at 3."""
-    return abs(stored(update, dtype)) <= float(ml_dtypes.finfo(dtype).eps) / 2 * abs(stored(weight, dtype))
-
-
-@misconception
-def smaller_than_the_whole_gap(weight, update, dtype):
-    """You compared the update with the whole gap at the weight. The sum goes to the *nearest* number, so that it is
-    half the gap that decides."""
-    return abs(stored(update, dtype)) < gap_above(weight, dtype)
-
-
-@misconception
 def tie_is_lost(weight, update, dtype):
     """You count every tie as lost. Exactly half a gap goes to the neighbour whose last bit is 0, which is the weight
     only if the weight's last bit is 0: in fp16, 2048 + 1 is 2048, but 2050 + 1 is 2052."""
@@ -324,6 +271,34 @@ def negative_weights_never_lose(weight, update, dtype):
     """Your bound turns negative with the weight, and no size of an update is below it. Take the weight's absolute
     value."""
     return right(weight, update, dtype) and (weight >= 0 or update == 0)
+
+
+@misconception
+def smaller_than_epsilon(weight, update, dtype):
+    """You compared the update with epsilon. Epsilon is the gap at 1; the gap grows with the weight, and it is half of
+    it that decides."""
+    return abs(stored(update, dtype)) < float(ml_dtypes.finfo(dtype).eps)
+
+
+@misconception
+def smaller_than_epsilon_times_weight(weight, update, dtype):
+    """You compared the update with epsilon times the weight. That is a whole gap or more, and rounding to nearest loses
+    only what is below half a gap."""
+    return abs(stored(update, dtype)) < float(ml_dtypes.finfo(dtype).eps) * abs(stored(weight, dtype))
+
+
+@misconception
+def half_epsilon_times_weight(weight, update, dtype):
+    """You took half of epsilon times the weight for half the gap. The gap is the same for the whole binade: from 2 up
+    to 4 it is 2 · epsilon, and not 3 · epsilon at 3."""
+    return abs(stored(update, dtype)) <= float(ml_dtypes.finfo(dtype).eps) / 2 * abs(stored(weight, dtype))
+
+
+@misconception
+def smaller_than_the_whole_gap(weight, update, dtype):
+    """You compared the update with the whole gap at the weight. The sum goes to the *nearest* number, so that it is
+    half the gap that decides."""
+    return abs(stored(update, dtype)) < gap_above(weight, dtype)
 
 
 @misconception

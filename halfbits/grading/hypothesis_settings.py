@@ -1,0 +1,34 @@
+"""How Hypothesis searches for a learner's counterexample: the same each time, quickly, leaving nothing behind."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import hypothesis.configuration
+import platformdirs
+from hypothesis import HealthCheck, Phase, settings
+
+# Hypothesis would leave a folder of its own beside the learner's notebooks.
+hypothesis.configuration.set_hypothesis_home_dir(platformdirs.user_cache_dir("halfbits", appauthor=False))
+settings.register_profile(
+    "halfbits",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@contextmanager
+def course_settings():
+    """The settings for check files: in force where they are imported, since ``@given`` takes them there, and run."""
+    before = settings.get_current_profile_name()
+    settings.load_profile("halfbits")
+    try:
+        yield
+    finally:
+        settings.load_profile(before)

@@ -1,0 +1,183 @@
+"""The notebook build: what it makes, what it leaves alone, what it refuses."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SPEC = importlib.util.spec_from_file_location("build", ROOT / "tools" / "build.py")
+build = importlib.util.module_from_spec(SPEC)
+sys.modules["build"] = build  # dataclasses look their module up
+SPEC.loader.exec_module(build)
+
+LESSON = """# %% [markdown]
+# # A lesson
+
+# %%
+print("one")
+print("two")
+
+# %% tags=["nbval-ignore-output"]
+from ipywidgets import IntSlider
+
+IntSlider()
+"""
+EXERCISE = '''# %% [markdown]
+# Write it.
+
+# %%
+def double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+
+# %%
+print(double(2))
+'''
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    for kind, text in (("lessons", LESSON), ("exercises", EXERCISE)):
+        folder = tmp_path / "sources" / kind
+        folder.mkdir(parents=True)
+        (folder / "01_unit.py").write_text(text)
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    return tmp_path
+
+
+def made(course: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(course)): path.read_bytes() for path in sorted(course.rglob("*.ipynb"))}
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_a_course_is_made(course):
+    assert build.main([]) == 0
+    assert sorted(made(course)) == ["exercises/01_unit.ipynb", "notebooks/01_unit.ipynb", "solutions/01_unit.ipynb"]
+    exercise, solution = read(course / "exercises/01_unit.ipynb"), read(course / "solutions/01_unit.ipynb")
+    nbformat.validate(exercise)
+    assert exercise.cells[1].source == 'def double(x):\n    """Twice x."""\n    raise NotImplementedError'
+    assert solution.cells[1].source == 'def double(x):\n    """Twice x."""\n    return 2 * x'
+    assert exercise.cells[2].outputs == []
+    assert solution.cells[2].outputs[0].text == "4\n"
+    assert [cell.id for cell in exercise.cells] == [cell.id for cell in solution.cells]
+
+
+def test_building_twice_changes_no_byte_even_when_everything_is_made_anew(course):
+    build.main([])
+    first = made(course)
+    build.main([])
+    assert made(course) == first
+    for path in course.rglob("*.ipynb"):
+        path.unlink()
+    build.main([])
+    assert made(course) == first
+
+
+def test_widgets_are_kept_with_stable_ids(course):
+    build.main(["01_unit"])
+    state = read(course / "notebooks/01_unit.ipynb").metadata["widgets"][build._WIDGET_STATE]["state"]
+    assert all(len(model) == 32 and int(model, 16) < 100 for model in state)
+
+
+def test_a_changed_source_is_noticed_and_made(course):
+    build.main([])
+    assert build.main(["--check"]) == 0
+    source = course / "sources/lessons/01_unit.py"
+    source.write_text(source.read_text().replace('"two"', '"three"'))
+    assert build.main(["--check"]) == 1
+    assert build.main([]) == 0
+    assert read(course / "notebooks/01_unit.ipynb").cells[1].outputs[0].text == "one\nthree\n"
+
+
+def test_a_cell_changed_by_hand_is_noticed(course):
+    build.main([])
+    path = course / "solutions/01_unit.ipynb"
+    path.write_text(path.read_text().replace("2 * x", "x + x"))
+    assert build.main(["--check"]) == 1
+
+
+def test_a_notebook_never_run_is_noticed(course):
+    build.main([])
+    path = course / "notebooks/01_unit.ipynb"
+    notebook = read(path)
+    notebook.cells[1].execution_count = None
+    nbformat.write(notebook, path)
+    assert build.main(["--check"]) == 1
+
+
+def edit(path: Path) -> bytes:
+    notebook = read(path)
+    notebook.cells[1].source = "def double(x):\n    return x + x"
+    nbformat.write(notebook, path)
+    return path.read_bytes()
+
+
+def test_a_learners_work_is_never_overwritten(course, capsys):
+    build.main([])
+    path = course / "exercises/01_unit.ipynb"
+    mine = edit(path)
+    assert build.main([]) == 0
+    assert path.read_bytes() == mine
+    source = course / "sources/exercises/01_unit.py"
+    source.write_text(source.read_text().replace("Write it.", "Write it well."))
+    assert build.main([]) == 1
+    assert "REFUSED" in capsys.readouterr().out
+    assert path.read_bytes() == mine
+
+
+def test_force_starts_afresh_and_keeps_a_dated_copy(course):
+    build.main([])
+    path = course / "exercises/01_unit.ipynb"
+    fresh, mine = path.read_bytes(), edit(path)
+    assert build.main(["--force", "01_unit"]) == 0
+    assert path.read_bytes() == fresh
+    (copy,) = path.parent.glob("01_unit.2*.ipynb")
+    assert copy.read_bytes() == mine
+
+
+def test_a_failing_cell_stops_the_build(course):
+    (course / "sources/lessons/01_unit.py").write_text("# %%\nassert False, 'a claim that does not hold'\n")
+    with pytest.raises(Exception, match="a claim that does not hold"):
+        build.main([])
+    assert not (course / "notebooks/01_unit.ipynb").exists()
+
+
+def test_a_machines_path_in_an_output_stops_the_build(course):
+    (course / "sources/lessons/01_unit.py").write_text("# %%\nimport os\n\nprint(os.getcwd())\n")
+    with pytest.raises(SystemExit, match="machine's path"):
+        build.main([])
+
+
+def test_an_unknown_name_is_an_error(course):
+    with pytest.raises(SystemExit):
+        build.main(["99_nothing"])
+
+
+TARGETS = list(build.targets(ROOT))
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: f"{t.path.parent.name}/{t.path.stem}")
+def test_the_courses_notebooks_match_their_sources(target):
+    present = build._read(target.path)
+    assert present is not None, "run `make build`"
+    if not target.executed and build.is_edited(present) and not os.environ.get("CI"):
+        pytest.skip("an exercise notebook that you have worked in")
+    assert build.is_current(target), "run `make build`"
+
+
+def test_no_notebook_lacks_a_source():
+    folders = ("notebooks", "exercises", "solutions")
+    made_here = {
+        path for folder in folders for path in (ROOT / folder).glob("[0-9]*_*.ipynb") if path.stem.count(".") == 0
+    }
+    assert made_here == {target.path for target in TARGETS}
