@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 _CELL_SECONDS = 600
-_MODEL_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_MODEL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 

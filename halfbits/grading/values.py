@@ -49,8 +49,8 @@ def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | Non
 
     The expected value's type says what is asked for: a Python float or int asks for any real scalar of that value
     (NumPy's and TensorFlow's too), a bool for any boolean, an array or a NumPy scalar for its dtype and shape as
-    well, a str for that text, a mapping, list or tuple for the same keys or length with values compared likewise. NaN equals NaN; zeros
-    differ by their sign.
+    well, a str for that text, a mapping, list or tuple for the same keys or length with values compared likewise.
+    NaN equals NaN; zeros differ by their sign.
     """
     got = _to_numpy(got)
     if got is None and expected is not None:
