@@ -1,7 +1,5 @@
 """The BitLayout widget in a real browser: the static page, opened from disk."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,15 +7,6 @@ import pytest
 pytestmark = pytest.mark.browser
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bit-explorer.html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 # Ratios below 4.5:1 between the colour of each visible text and what is painted behind it.
 LOW_CONTRAST = """() => {
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
@@ -46,18 +35,6 @@ LOW_CONTRAST = """() => {
   }
   return low;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: NO BROWSER TEST RAN")
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium found: NO BROWSER TEST OF BitLayout RAN")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""One Chromium for all browser tests, and a JupyterLab that serves a copy of the course."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
+
+
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if any(_NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(f"!!! {_NO_BROWSER}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = _chromium()
+    if path is None:
+        pytest.skip(_NO_BROWSER)
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Lab:
+    """A running JupyterLab with its own settings, workspaces and progress.
+
+    Args:
+        folder: what it serves.
+        home: an empty folder for everything it keeps.
+        command: how to start it; by default the JupyterLab of this Python.
+    """
+
+    def __init__(self, folder: Path, home: Path, command: list[str] | None = None):
+        settings = home / "settings" / "@jupyterlab" / "notebook-extension"
+        settings.mkdir(parents=True)
+        # Without this JupyterLab takes cells that are out of sight out of the page, where no test finds them.
+        (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        command = command or [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--port=0", *root]
+        environment = {
+            **os.environ,
+            "HALFBITS_HOME": str(home / "progress"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        }
+        self.log = home / "log"
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._runtime = home / "runtime"
+
+    def address(self, notebook: str | None = None) -> str:
+        """The address, token included, of a notebook, or of the page that the server opens by itself."""
+        deadline = time.monotonic() + 120
+        while not (found := list(self._runtime.glob("jpserver-*.json"))):
+            assert time.monotonic() < deadline, self.log.read_text()
+            assert self._process.poll() is None, self.log.read_text()
+            time.sleep(0.2)
+        server = json.loads(found[0].read_text())
+        assert server["token"], "JupyterLab runs without a token"
+        assert server["hostname"] in ("localhost", "127.0.0.1"), "JupyterLab listens on more than loopback"
+        path = f"lab/tree/{notebook}" if notebook else ""
+        return f"{server['url']}{path}?token={server['token']}"
+
+    def stop(self) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(timeout=30)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    course = tmp_path / "course"
+    for folder in ("notebooks", "exercises", "solutions"):
+        shutil.copytree(ROOT / folder, course / folder)
+    running = Lab(course, tmp_path / "home")
+    yield running
+    running.stop()

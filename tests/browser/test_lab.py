@@ -1,0 +1,152 @@
+"""The course in a real JupyterLab in a real browser, as a learner goes through it."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import ROOT, Lab
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 120_000  # ms; a busy machine takes long to start a kernel
+
+TRUNCATES = """def round_to_bfloat16(x):
+    return (x.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+"""
+ROUNDS = """def round_to_bfloat16(x):
+    bits = x.view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return np.where(np.isnan(x), x, rounded.astype(np.uint32).view(np.float32))
+"""
+
+
+class Notebook:
+    """A notebook open in JupyterLab, driven as a person drives it: clicks and keys."""
+
+    def __init__(self, browser, address: str):
+        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        self.page.set_default_timeout(PATIENCE)
+        self.page.goto(address)
+        # [data-status=idle] is there before the kernel is; the status bar's word is not.
+        self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
+
+    def cell(self, text: str):
+        return self.page.locator(".jp-Notebook .jp-CodeCell", has=self.page.locator(f".cm-content:has-text('{text}')"))
+
+    def run(self, text: str):
+        """Run the first cell that holds this text, wait for its end, and return it."""
+        cell = self.cell(text).first
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        cell.locator(".jp-InputPrompt:has-text('[*]')").wait_for(state="detached")
+        self._idle()
+        return cell
+
+    def write(self, text: str, source: str) -> None:
+        """Replace the source of the first cell that holds this text."""
+        self.cell(text).first.locator(".cm-content").click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(source)
+
+    def menu(self, *names: str) -> None:
+        self.page.locator(f".lm-MenuBar-itemLabel:text-is('{names[0]}')").click()
+        for name in names[1:]:
+            self.page.locator(f".lm-Menu-itemLabel:text-is('{name}')").click()
+
+    def run_all(self) -> None:
+        self.menu("Run", "Run All Cells")
+        self.page.wait_for_function(
+            """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]
+                .every((prompt) => /\\[\\d+\\]/.test(prompt.innerText))"""
+        )
+        self._idle()
+
+    def restart(self) -> None:
+        self.menu("Kernel", "Restart Kernel…")
+        self.page.locator(".jp-Dialog button:has-text('Restart')").click()
+        self._idle()
+
+    def _idle(self) -> None:
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
+
+    def troubles(self) -> list[str]:
+        """Tracebacks, and what was written to stderr."""
+        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
+        outputs = ", ".join(f".jp-OutputArea-output[data-mime-type='{kind}']" for kind in kinds)
+        return self.page.locator(outputs).all_inner_texts()
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture where the environment variable HALFBITS_SHOTS names a folder."""
+        if folder := os.environ.get("HALFBITS_SHOTS"):
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_make_lab_leads_to_the_start_page(browser, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = "OPTIONS=--allow-root" if os.geteuid() == 0 else "OPTIONS="
+    lab = Lab(ROOT, tmp_path / "home", ["make", "lab", f"PORT={port}", "BROWSER=no", options])
+    try:
+        notebook = Notebook(browser, lab.address())
+        assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
+        assert notebook.page.locator(".jp-Notebook h1").first.inner_text().startswith("Half the Bits")
+        notebook.shoot("start_page")
+        assert notebook.page.locator(".Toastify__toast").count() == 0
+    finally:
+        lab.stop()
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "02_number_formats"])
+def test_a_lesson_runs_from_top_to_bottom(browser, lab, name):
+    notebook = Notebook(browser, lab.address(f"notebooks/{name}.ipynb"))
+    notebook.run_all()
+    assert notebook.troubles() == []
+    notebook.shoot(name)
+
+
+def test_a_flipped_bit_reaches_the_kernel(browser, lab):
+    notebook = Notebook(browser, lab.address("notebooks/02_number_formats.ipynb"))
+    notebook.run_all()
+    widget = notebook.page.locator(".bit-layout").first
+    widget.locator("[data-format='fp16'] [data-bit='15']").click()
+    assert "-0.0999755859375" in notebook.run("explorer.value").inner_text()
+    widget.scroll_into_view_if_needed()
+    notebook.shoot("widget")
+
+
+def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):
+    notebook = Notebook(browser, lab.address("exercises/01_number_formats.ipynb"))
+    notebook.run("from halfbits.grading import")
+    unattempted = notebook.run("check(round_to_bfloat16)")
+    assert "NameError" in unattempted.inner_text()  # the cell that defines it has not been run
+
+    notebook.run("def round_to_bfloat16")
+    assert "not attempted yet" in notebook.run("check(round_to_bfloat16)").inner_text()
+
+    notebook.write("def round_to_bfloat16", TRUNCATES)
+    notebook.run("def round_to_bfloat16")
+    failed = notebook.run("check(round_to_bfloat16)")
+    assert "What went wrong" in failed.inner_text()
+    assert "add before you cut" in failed.inner_text()
+    assert "Traceback" not in failed.inner_text()
+    failed.scroll_into_view_if_needed()
+    notebook.shoot("exercise_failed")
+
+    notebook.write("def round_to_bfloat16", ROUNDS)
+    notebook.run("def round_to_bfloat16")
+    passed = notebook.run("check(round_to_bfloat16)")
+    assert "all 15 properties hold" in passed.inner_text()
+    passed.scroll_into_view_if_needed()
+    notebook.shoot("exercise_passed")
+
+    notebook.restart()
+    notebook.run("from halfbits.grading import")
+    shown = notebook.run("progress()")
+    assert "1 of 7 exercises passed" in shown.inner_text()
+    assert "passed, 2 attempts" in shown.inner_text()
+    shown.scroll_into_view_if_needed()
+    notebook.shoot("progress")
