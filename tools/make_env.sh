@@ -41,3 +41,8 @@ settings=$venv/share/jupyter/lab/settings
 mkdir -p "$settings"
 echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
     >"$settings/overrides.json"
+
+# The course uses nbgrader's preprocessors; its menu, buttons and server are for teachers, and slow the start.
+mkdir -p "$venv/etc/jupyter/labconfig"
+echo '{"disabledExtensions": {"@jupyter/nbgrader": true}}' >"$venv/etc/jupyter/labconfig/page_config.json"
+echo '{"ServerApp": {"jpserver_extensions": {}}}' >"$venv/etc/jupyter/jupyter_server_config.d/nbgrader.json"

@@ -55,6 +55,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{_SIGNS[self.outcome]} {self.exercise}: {self.summary}"]
+        lines += [f"  {label}: {text}" for label, text in self._verdict()]
         for check in self.checks:
             lines.append(f"  {'✓' if check.held else '✗'} {check.name}")
             lines += [f"      {label:9} {text}" for label, text in _details(check)]
@@ -69,16 +70,22 @@ class Report:
             f"<div style='border-left:4px solid {colour};padding:.3em 0 .3em .9em;margin:.3em 0;max-width:60em'>",
             f"<div style='font-weight:600'>{_SIGNS[self.outcome]} {_code(self.exercise)} {escape(self.summary)}</div>",
         ]
+        parts += [_remark_html(label, text) for label, text in self._verdict()]
         if self.checks:
-            rows = "".join(f"<li style='margin:.15em 0'>{_check_html(check)}</li>" for check in self.checks)
+            first = next(iter(self.failures), None)
+            rows = "".join(f"<li style='margin:.15em 0'>{_check_html(c, is_open=c is first)}</li>" for c in self.checks)
             parts.append(f"<ul style='list-style:none;padding-left:.2em;margin:.4em 0'>{rows}</ul>")
         parts += [_remark_html(label, text) for label, text in self._remarks()]
         return "".join(parts) + "</div>"
 
+    def _verdict(self) -> list[tuple[str, str]]:
+        """What stands before the list of properties, each with its heading."""
+        verdict = [("What went wrong", self.diagnosis), ("Your line", self.code_line)]
+        return [(label, text) for label, text in verdict if text]
+
     def _remarks(self) -> list[tuple[str, str]]:
-        """What follows the list of properties, each with its heading."""
-        remarks = [("Your line", self.code_line), ("What went wrong", self.diagnosis)]
-        remarks += [("Note", note) for note in self.notes]
+        """What follows the list of properties."""
+        remarks = [("Note", note) for note in self.notes]
         remarks += [("It printed", self.output.rstrip()), ("Next", self.next_step)]
         return [(label, text) for label, text in remarks if text]
 
@@ -99,7 +106,7 @@ def _code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
-def _check_html(check: Check) -> str:
+def _check_html(check: Check, is_open: bool) -> str:
     sign, colour, word = ("✓", _BLUE, "held") if check.held else ("✗", _VERMILLION, "not held")
     head = f"<span style='color:{colour};font-weight:700' aria-label='{word}'>{sign}</span> {escape(check.name)}"
     cell = "padding:.05em .8em .05em 0;text-align:left;vertical-align:top"
@@ -108,7 +115,11 @@ def _check_html(check: Check) -> str:
         f"<td style='{cell};overflow-wrap:anywhere'>{escape(text) if label == 'because' else _code(text)}</td></tr>"
         for label, text in _details(check)
     )
-    return head + (f"<table style='margin:.1em 0 .4em 1.4em;border:none'>{rows}</table>" if rows else "")
+    if not rows:
+        return head
+    # All but the first failure are folded up, lest eight of them bury what matters.
+    table = f"<table style='margin:.1em 0 .4em 1.4em;border:none'>{rows}</table>"
+    return f"<details{' open' if is_open else ''}><summary style='cursor:pointer'>{head}</summary>{table}</details>"
 
 
 def _remark_html(label: str, text: str) -> str:
