@@ -110,10 +110,19 @@ class Answer:
         name: the exercise's name.
         budget: the time that all calls together may take.
         formats: how to show an argument, by the position of the parameter.
+        use: how to exercise an answer that is not simply called, such as a class: gets the answer and the arguments.
     """
 
-    def __init__(self, function: Callable, name: str, budget: Budget, formats: dict[int, Callable] | None = None):
+    def __init__(
+        self,
+        function: Callable,
+        name: str,
+        budget: Budget,
+        formats: dict[int, Callable] | None = None,
+        use: Callable | None = None,
+    ):
         self._function = function
+        self._use = use
         self._name = name
         self._budget = budget
         self._formats = formats or {}
@@ -128,7 +137,10 @@ class Answer:
         given, state = snapshot(arguments), ProcessState()
         try:
             with quiet(self.output):
-                call.returned = self._budget.run(self._function, given)
+                if self._use:
+                    call.returned = self._budget.run(self._use, (self._function, *given))
+                else:
+                    call.returned = self._budget.run(self._function, given)
         except (Exception, SystemExit, GeneratorExit) as error:
             call.raised = error
         finally:
@@ -157,6 +169,8 @@ class Answer:
 
     def accepts(self, count: int) -> bool:
         """Whether the answer can be called with so many positional arguments (True where that cannot be told)."""
+        if self._use:
+            return True
         try:
             inspect.signature(self._function).bind(*[None] * count)
         except TypeError:
@@ -166,9 +180,9 @@ class Answer:
         return True
 
 
-def replay(function: Callable, call: Call, budget: Budget) -> Call:
-    """Call another function with the arguments of a recorded call."""
-    return Answer(function, call._name, budget)(*call.arguments)
+def replay(function: Callable, call: Call, budget: Budget, use: Callable | None) -> Call:
+    """Use another function in the way and with the arguments of a recorded call."""
+    return Answer(function, call._name, budget, use=use)(*call.arguments)
 
 
 def agree(one: Call, other: Call) -> bool:

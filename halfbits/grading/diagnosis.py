@@ -50,8 +50,10 @@ def _best(exercise: Exercise, failing: list[Call], calls: list[Call], least_shar
     for name, function in exercise.misconceptions.items():
         budget = Budget(_REPLAY_SECONDS)
         try:
-            if all(agree(call, replay(function, call, budget)) for call in failing):
-                shares[name] = sum(agree(call, replay(function, call, budget)) for call in calls) / len(calls)
+            if all(agree(call, replay(function, call, budget, exercise.use)) for call in failing):
+                shares[name] = sum(agree(call, replay(function, call, budget, exercise.use)) for call in calls) / len(
+                    calls
+                )
         except TimeExpired:
             continue
     best = max(shares, key=shares.get, default=None)

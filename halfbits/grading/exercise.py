@@ -109,6 +109,11 @@ class Exercise:
         return getattr(self.module, "SHOW", {})
 
     @property
+    def use(self) -> Callable | None:
+        """How to exercise an answer that is not simply called, from the arguments of a check's call."""
+        return getattr(self.module, "use", None)
+
+    @property
     def next_name(self) -> str | None:
         """The exercise after this one in its notebook."""
         names = self.unit.exercise_names

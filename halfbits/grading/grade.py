@@ -54,7 +54,7 @@ def _grade_on(exercise: Exercise, function) -> Report:
     shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
     if shortcut:
         return _forbidden(exercise, runner.Check(f"does without `{shortcut}`", held=False))
-    answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats)
+    answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use)
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)
