@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import inspect
 import traceback
@@ -49,13 +50,13 @@ def _best(exercise: Exercise, failing: list[Call], calls: list[Call], least_shar
     shares = {}
     for name, function in exercise.misconceptions.items():
         budget = Budget(_REPLAY_SECONDS)
-        try:
-            if all(agree(call, replay(function, call, budget, exercise.use)) for call in failing):
-                shares[name] = sum(agree(call, replay(function, call, budget, exercise.use)) for call in calls) / len(
-                    calls
-                )
-        except TimeExpired:
-            continue
+
+        def agrees(call: Call, function=function, budget=budget) -> bool:
+            return agree(call, replay(function, call, budget, exercise.use))
+
+        with contextlib.suppress(TimeExpired):
+            if all(map(agrees, failing)):
+                shares[name] = sum(map(agrees, calls)) / len(calls)
     best = max(shares, key=shares.get, default=None)
     return best if best and shares[best] >= least_share else None
 
@@ -101,12 +102,10 @@ def _signature(answer: Answer, call: Call) -> str | None:
 
 def learner_line(function: Callable, error: BaseException) -> str | None:
     """The line of the learner's code that raised, with its number."""
-    try:
-        own_file = inspect.unwrap(function).__code__.co_filename
-    except AttributeError:
-        own_file = None
+    methods = vars(function).values() if inspect.isclass(function) else [function]
+    own_files = {method.__code__.co_filename for method in map(inspect.unwrap, methods) if hasattr(method, "__code__")}
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == own_file]
+    own = [frame for frame in frames if frame.filename in own_files]
     if not own:
         return None
     frame = own[-1]
