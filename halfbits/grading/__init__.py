@@ -31,10 +31,12 @@ def check(answer, exercise: str | None = None) -> None:
     report = grade(answer, exercise)
 
     def record(entry: dict) -> None:
-        entry["attempts"] = entry.get("attempts", 0) + 1
         entry["last"] = report.outcome
+        if "passed" in entry:
+            return
+        entry["attempts"] = entry.get("attempts", 0) + 1
         if report.passed:
-            entry.setdefault("passed", store.now())
+            entry["passed"] = store.now()
 
     if report.checks:  # else there was no answer to an exercise to speak of
         note = _record(report.exercise, record)

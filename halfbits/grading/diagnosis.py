@@ -9,31 +9,35 @@ import traceback
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
-from halfbits.grading.answer import Answer, Call, agree, replay
+from halfbits.grading.answer import Answer, Call, agree, own_codes, replay
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import Budget, TimeExpired
-from halfbits.grading.runner import Check
+from halfbits.grading.report import Check
 
 _REPLAYED_CALLS = 200
 _REPLAY_SECONDS = 1.0
 _LEAST_FAILING_CALLS = 3
+_LEAST_SHARE_OF_HELD = 0.95
 
 
 def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Call]) -> tuple[str | None, str | None]:
     """The misconception that explains the failing calls, and its sentence; (None, None) where none does.
 
-    One that does as the answer did in every failing call, and in half of all, wins; among several, the one that
-    agrees in most calls. Failing that, one that explains the first failing property and nearly all calls made for it,
-    where that property failed often enough for the agreement to be no accident.
+    One that does as the answer did in every failing call wins; among several, the one that agrees in most calls.
+    Failing that, one that explains the first failing property and nearly all calls made for it, where that property
+    failed often enough for the agreement to be no accident. Either must agree where the answer is right, too: who
+    holds the property that a misconception breaks does not have it.
     """
-    failing = [call for call in calls if call.failed]
-    best = _best(exercise, failing, calls, least_share=0.5)
+    held = [call for check in checks if check.held for call in calls[check.first_call : check.last_call]]
+    best = _best(exercise, [call for call in calls if call.failed], calls, held, least_share=0.5)
     if best:
         return best, _sentence(exercise, best)
     for check in (check for check in checks if not check.held):
         made = calls[check.first_call : check.last_call]
         failing = [call for call in made if call.failed]
-        best = _best(exercise, failing, made, least_share=0.9) if len(failing) >= _LEAST_FAILING_CALLS else None
+        if len(failing) < _LEAST_FAILING_CALLS:
+            continue
+        best = _best(exercise, failing, made, held, least_share=0.9)
         if best:
             return best, f"One thing that is wrong: {_sentence(exercise, best)}"
     return None, None
@@ -43,10 +47,13 @@ def _sentence(exercise: Exercise, name: str) -> str:
     return " ".join(exercise.misconceptions[name].__doc__.split())
 
 
-def _best(exercise: Exercise, failing: list[Call], calls: list[Call], least_share: float) -> str | None:
+def _best(
+    exercise: Exercise, failing: list[Call], calls: list[Call], held: list[Call], least_share: float
+) -> str | None:
+    """The misconception that agrees in all failing calls and in most others, as far as the shares ask."""
     if not failing:
         return None
-    failing, calls = _sample(failing), _sample(calls)
+    failing, calls, held = _sample(failing), _sample(calls), _sample(held)
     shares = {}
     for name, function in exercise.misconceptions.items():
         budget = Budget(_REPLAY_SECONDS)
@@ -55,10 +62,14 @@ def _best(exercise: Exercise, failing: list[Call], calls: list[Call], least_shar
             return agree(call, replay(function, call, budget, exercise.use))
 
         with contextlib.suppress(TimeExpired):
-            if all(map(agrees, failing)):
-                shares[name] = sum(map(agrees, calls)) / len(calls)
+            if all(map(agrees, failing)) and _share(agrees, held) >= _LEAST_SHARE_OF_HELD:
+                shares[name] = _share(agrees, calls)
     best = max(shares, key=shares.get, default=None)
     return best if best and shares[best] >= least_share else None
+
+
+def _share(agrees: Callable[[Call], bool], calls: list[Call]) -> float:
+    return sum(map(agrees, calls)) / len(calls) if calls else 1.0
 
 
 def _sample(calls: list[Call]) -> list[Call]:
@@ -76,10 +87,10 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
     if isinstance(call.raised, SystemExit):
         return "Your function called `sys.exit()`, which ends the program. Return the answer instead."
     if call.raised is not None:
-        return _signature(answer, call)
+        return _of_exception(answer, call)
     returned = [call.returned for call in answer.calls if call.raised is None]
     if returned and all(value is None for value in returned):
-        if answer.output.length:
+        if call.output.length:
             return "Your function prints its answer and returns None. Put `return` where it says `print`."
         return "Your function returned None every time. Did you forget a `return`?"
     if call.returned is None:
@@ -91,19 +102,31 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
     return None
 
 
-def _signature(answer: Answer, call: Call) -> str | None:
-    if isinstance(call.raised, TypeError) and not answer.accepts(len(call.arguments)):
+def _of_exception(answer: Answer, call: Call) -> str | None:
+    error = call.raised
+    if isinstance(error, NotImplementedError):
+        innermost = traceback.extract_tb(error.__traceback__)[-1].name
+        return f"Your function calls `{innermost}`, which is not written yet. Write that first, and run its cell."
+    if isinstance(error, NameError):
+        return f"Python says: {error}. Run the cell that defines it; after a restart of the kernel, all of them again."
+    if isinstance(error, TypeError) and not answer.accepts(len(call.arguments)):
         return (
-            f"The checks call your function with {len(call.arguments)} arguments, and it cannot be called so. "
+            f"The checks call your function with {len(call.arguments)} arguments, which it does not accept. "
             "Keep the signature that the exercise gives."
         )
+    if isinstance(error, ValueError) and "truth value of an array" in str(error):
+        return (
+            "`if`, `and` and `or` want one True or False, and a comparison of arrays gives one for each element. "
+            "Work on the whole array, with `np.where` for instance."
+        )
+    if isinstance(error, TypeError) and "for ^" in str(error):
+        return "`^` is exclusive or in Python. A power is written `**`."
     return None
 
 
 def learner_line(function: Callable, error: BaseException) -> str | None:
     """The line of the learner's code that raised, with its number."""
-    methods = vars(function).values() if inspect.isclass(function) else [function]
-    own_files = {method.__code__.co_filename for method in map(inspect.unwrap, methods) if hasattr(method, "__code__")}
+    own_files = {code.co_filename for code in own_codes(function)}
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename in own_files]
     if not own:

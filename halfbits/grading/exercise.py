@@ -22,6 +22,9 @@ _NEVER_ALLOWED = ("halfbits",)  # this package knows the answers
 class UnknownExercise(LookupError):
     """No exercise has this name; the message says which ones are near."""
 
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -54,7 +57,7 @@ def find(name: str) -> Exercise:
         return Exercise(name, known[name])
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        raise UnknownExercise(f"No exercise is called {name!r}. Did you mean {near[0]!r}? Name your function so.")
+        raise UnknownExercise(f"No exercise is called {name!r}. Did you mean {near[0]!r}? Rename your function.")
     raise UnknownExercise(f"No exercise is called {name!r}. The exercises are: {', '.join(known)}.")
 
 

@@ -8,7 +8,7 @@ import time
 from halfbits.grading.answer import Answer
 from halfbits.grading.exercise import Exercise, UnknownExercise, find
 from halfbits.grading.guard import Budget, random_numbers_kept
-from halfbits.grading.report import Report
+from halfbits.grading.report import Check, Report
 
 
 def grade(answer, exercise: str | None = None) -> Report:
@@ -29,9 +29,12 @@ def grade(answer, exercise: str | None = None) -> Report:
 
 def _grade(answer, name: str | None) -> Report:
     if isinstance(answer, str):
-        return _no_answer(answer, f"this is a string. Give the function itself: `check({answer})`, without quotes.")
+        return _no_answer(answer, f"this is a string. Pass the function itself: `check({answer})`, without quotes.")
     if not callable(answer):
-        return _no_answer(name or "answer", f"this is a {type(answer).__name__}, not a function.")
+        return _no_answer(
+            name or "check",
+            f"this is a value of type {type(answer).__name__}. Pass your function.",
+        )
     name = name or getattr(answer, "__name__", type(answer).__name__)
     try:
         exercise = find(name)
@@ -53,12 +56,12 @@ def _grade_on(exercise: Exercise, function) -> Report:
 
     shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
     if shortcut:
-        return _forbidden(exercise, runner.Check(f"does without `{shortcut}`", held=False))
+        return _forbidden(exercise, shortcut)
     answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use)
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)
-        report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=str(answer.output))
+        report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=_printed(checks))
         if report.outcome in ("failed", "error"):
             report.misconception, report.diagnosis = diagnosis.named_misconception(exercise, checks, answer.calls)
             report.diagnosis = report.diagnosis or diagnosis.general(answer, checks)
@@ -73,14 +76,14 @@ def _grade_on(exercise: Exercise, function) -> Report:
     return report
 
 
-def _forbidden(exercise: Exercise, check) -> Report:
+def _forbidden(exercise: Exercise, shortcut: str) -> Report:
     return Report(
         exercise.name,
         "failed",
         "it takes a shortcut.",
-        [check],
-        diagnosis="What you call does in one step what this exercise asks you to do yourself.",
-        next_step="do it without that, and run both cells again.",
+        [Check(f"Written without `{shortcut}`", held=False)],
+        diagnosis=f"You use `{shortcut}`, which does in one step what this exercise asks you to write.",
+        next_step="write it without that, then run both cells again.",
     )
 
 
@@ -89,11 +92,16 @@ def _outcome(checks, timed_out: bool) -> str:
         return "timeout"
     failed = [check for check in checks if not check.held]
     raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
-    if any(isinstance(error, NotImplementedError) for error in raised):
+    if any(check.unattempted for check in failed):
         return "unattempted"
     if not failed:
         return "passed"
     return "error" if len(raised) == len(failed) else "failed"
+
+
+def _printed(checks) -> str:
+    """What the call that the report shows first has printed."""
+    return next((str(check.call.output) for check in checks if check.call is not None), "")
 
 
 def _add_code_line(report: Report, function, diagnosis) -> None:
@@ -112,8 +120,12 @@ def _summary(report: Report, exercise: Exercise) -> str:
     if report.outcome == "timeout":
         return f"stopped after {exercise.seconds:g} s; it may be in an endless loop."
     if report.outcome == "error":
-        return f"it raises an exception ({failed} of {count} properties do not hold)."
-    return f"{failed} of {count} properties do not hold."
+        return f"it raises an exception ({_not_held(failed, count)})."
+    return f"{_not_held(failed, count)}."
+
+
+def _not_held(failed: int, count: int) -> str:
+    return f"{failed} of {count} properties {'does' if failed == 1 else 'do'} not hold"
 
 
 def _next_step(report: Report, exercise: Exercise) -> str:
@@ -126,5 +138,5 @@ def _next_step(report: Report, exercise: Exercise) -> str:
             f"`hint({exercise.name})` gives you a start."
         )
     if report.diagnosis:
-        return "mend that, run both cells again."
-    return f"work the input above by hand; `hint({exercise.name})` gives a nudge."
+        return "mend that, then run both cells again."
+    return f"work the first input above by hand, or ask `hint({exercise.name})` for a nudge."

@@ -5,12 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
-from halfbits.grading.runner import Check
+from halfbits.grading.answer import Call
+from halfbits.grading.values import DIFFERENT
 
 # Okabe-Ito blue and vermillion: told apart by colour-blind people; the signs say the same without colour.
 _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#767676"
 _SIGNS = {"passed": "✓", "failed": "✗", "unattempted": "○", "error": "✗", "timeout": "✗"}
 _COLOURS = {"passed": _BLUE, "unattempted": _GREY}
+
+
+@dataclass
+class Check:
+    """How one property of a check file came out.
+
+    Attributes:
+        name: the property, in the words of its test.
+        held: whether it held.
+        call: where it did not, the smallest call found that shows it.
+        because: what is wrong there, where got and expected do not say it.
+        unattempted: whether the answer is still the stub.
+        first_call, last_call: which of the answer's calls were made for it, as a slice.
+    """
+
+    name: str
+    held: bool
+    call: Call | None = None
+    because: str = ""
+    unattempted: bool = False
+    first_call: int = 0
+    last_call: int = 0
 
 
 @dataclass(repr=False)
@@ -56,9 +79,13 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{_SIGNS[self.outcome]} {self.exercise}: {self.summary}"]
         lines += [f"  {label}: {text}" for label, text in self._verdict()]
+        seen = set()
         for check in self.checks:
             lines.append(f"  {'✓' if check.held else '✗'} {check.name}")
-            lines += [f"      {label:9} {text}" for label, text in _details(check)]
+            outcome = check.call.outcome_text if check.call is not None and check.call.raised is not None else None
+            if outcome is None or outcome not in seen:  # the same exception once is enough
+                lines += [f"      {label:9} {text}" for label, text in _details(check)]
+            seen.add(outcome)
         lines += [f"  {label}: {text}" for label, text in self._remarks()]
         return "\n".join(lines)
 
@@ -93,13 +120,11 @@ class Report:
 def _details(check: Check) -> list[tuple[str, str]]:
     """What a property that does not hold has to show: the smallest failing call found, what came out, what should."""
     if check.held or check.call is None:
-        return [] if check.held or not check.because else [("because", check.because)]
-    call, rows = check.call, [("input", check.call.text)]
-    if call.raised is not None or hasattr(call, "returned"):
-        rows.append(("got", call.outcome_text))
-    if call.expected_text:
-        rows.append(("expected", call.expected_text))
-    return [*rows, ("because", check.because)]
+        return []
+    call = check.call
+    rows = [("input", call.text), ("got", call.outcome_text), ("expected", call.expected_text)]
+    rows += [("because", check.because if check.because != DIFFERENT else "")]
+    return [(label, text) for label, text in rows if text]
 
 
 def _code(text: str) -> str:

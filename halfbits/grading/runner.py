@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from types import ModuleType
 from unittest import mock
 
 import pytest
 
-from halfbits.grading.answer import Answer, Call, Mismatch
+from halfbits.grading.answer import Answer, Mismatch
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import TimeExpired
 from halfbits.grading.hypothesis_settings import course_settings
+from halfbits.grading.report import Check
 
 # Plugins that only cost time here, or that touch the kernel's streams.
 _UNWANTED = "terminal cacheprovider capture faulthandler logging junitxml unraisableexception threadexception warnings"
-
-
-@dataclass
-class Check:
-    """How one property of a check file came out."""
-
-    name: str
-    held: bool
-    call: Call | None = None
-    because: str = ""
-    first_call: int = 0
-    last_call: int = 0
 
 
 class _Plugin:
@@ -63,11 +51,12 @@ class _Plugin:
             check.call, check.because = error.call, error.because
         elif isinstance(error, TimeExpired):
             self.timed_out = True
-            check.call, check.because = self._answer.calls[-1], "it did not come to an end"
+            check.call = self._answer.calls[-1]
         elif error is not None:
             self.broken.append(str(call.excinfo.getrepr()))
         self.checks.append(check)
-        if self.timed_out or _unattempted(check):
+        check.unattempted = error is not None and check.call is not None and self._answer.is_stub(check.call)
+        if self.timed_out or check.unattempted:
             item.session.shouldstop = "nothing more to learn"
 
 
@@ -82,10 +71,6 @@ def _title(item) -> str:
     """A test's docstring in one line; for a parametrized test with the parameters."""
     title = " ".join((item.function.__doc__ or item.name).split())
     return f"{title} [{item.callspec.id}]" if hasattr(item, "callspec") else title
-
-
-def _unattempted(check: Check) -> bool:
-    return check.call is not None and isinstance(check.call.raised, NotImplementedError)
 
 
 def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
@@ -105,7 +90,11 @@ def run(exercise: Exercise, answer: Answer) -> tuple[list[Check], bool]:
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
     with mock.patch.dict(os.environ, environment), course_settings():
         status = pytest.main(arguments, plugins=[plugin, _fixture(answer)])
-    if status == pytest.ExitCode.INTERRUPTED and not plugin.timed_out and not any(map(_unattempted, plugin.checks)):
+    if (
+        status == pytest.ExitCode.INTERRUPTED
+        and not plugin.timed_out
+        and not any(check.unattempted for check in plugin.checks)
+    ):
         raise KeyboardInterrupt
     if plugin.broken or not plugin.checks:
         raise RuntimeError(
@@ -119,7 +108,6 @@ def mutations(answer: Answer) -> list[Check]:
     for index, call in enumerate(answer.calls):
         if call.mutated:
             call.failed = True
-            return [
-                Check("The arguments stay as they were", False, call, "your function changed one", index, index + 1)
-            ]
+            name, because = "The arguments stay as they were", "your function changed one"
+            return [Check(name, False, call, because, first_call=index, last_call=index + 1)]
     return []

@@ -9,6 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
+#: What `difference` says where the two values say it all.
+DIFFERENT = "it is another value"
+
 _SHOWN_ITEMS = 6
 _SHOWN_CHARACTERS = 160
 
@@ -67,7 +70,7 @@ def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | Non
         return _text_difference(got, expected)
     if type(expected) in (list, tuple):
         return _sequence_difference(got, expected, rtol, atol)
-    return None if type(got) is type(expected) and got == expected else "it is not the value expected"
+    return None if type(got) is type(expected) and got == expected else DIFFERENT
 
 
 def _to_numpy(value):
@@ -84,7 +87,7 @@ def _kind(value) -> str:
 def _text_difference(got, expected: str) -> str | None:
     if not isinstance(got, str):
         return f"it is {_kind(got)}, not a str"
-    return None if got == expected else "the text is another"
+    return None if got == expected else DIFFERENT
 
 
 def _sequence_difference(got, expected: list | tuple, rtol: float, atol: float) -> str | None:
@@ -119,7 +122,7 @@ def _bool_difference(got, expected) -> str | None:
         return f"it is {_kind(got)}, not a bool"
     if np.ndim(got):
         return f"it is {_kind(got)}, not one bool"
-    return None if bool(got) == bool(expected) else "the answer is the other one"
+    return None if bool(got) == bool(expected) else DIFFERENT
 
 
 def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) -> str | None:
@@ -130,11 +133,11 @@ def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) ->
     if isinstance(expected, int):
         # Python compares integers with floats exactly, however large.
         value = got.item() if isinstance(got, (np.ndarray, np.generic)) else got
-        return None if value == expected else "the number is another"
+        return None if value == expected else DIFFERENT
     try:
         return _values_difference(np.float64(got), np.float64(expected), rtol, atol)
     except OverflowError:  # an int or a Fraction beyond float64
-        return "the number is another"
+        return DIFFERENT
 
 
 def _is_real_array(value) -> bool:
@@ -176,7 +179,7 @@ def _values_difference(got: np.ndarray, expected: np.ndarray, rtol: float, atol:
 
 def _first_difference(differs: np.ndarray) -> str:
     if not np.ndim(differs):
-        return "the value is another"
+        return DIFFERENT
     index = tuple(int(i) for i in np.argwhere(differs)[0])
     place = index[0] if len(index) == 1 else index
     return f"{np.count_nonzero(differs)} of {differs.size} elements differ, the first at index {place}"
