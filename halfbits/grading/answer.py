@@ -13,6 +13,7 @@ from halfbits.grading.guard import Budget, Output, ProcessState, quiet
 from halfbits.grading.values import difference, show, snapshot, unchanged
 
 _NO_VALUE = object()
+_ENOUGH_FAILURES = 100
 
 
 class Mismatch(AssertionError):
@@ -155,10 +156,10 @@ class Answer:
     def each(self, cases: Iterable[tuple], oracle: Callable, because: str | Callable[[Call], str] = "") -> None:
         """Call the answer on every case (smallest first) and compare with the oracle on the same arguments.
 
-        An oracle returns the value expected, or the class of the exception expected. All cases run even when one
-        fails, so that the diagnosis sees them all; the first failure is reported.
+        An oracle returns the value expected, or the class of the exception expected. The cases go on after one fails,
+        for the diagnosis to see more of them, up to a hundred; the first failure is reported.
         """
-        first: Mismatch | None = None
+        failures: list[Mismatch] = []
         for arguments in cases:
             call, expected = self(*arguments), oracle(*arguments)
             try:
@@ -167,9 +168,11 @@ class Answer:
                 else:
                     call.equals(expected, because=because)
             except Mismatch as mismatch:
-                first = first or mismatch
-        if first:
-            raise first
+                failures.append(mismatch)
+            if len(failures) == _ENOUGH_FAILURES:
+                break
+        if failures:
+            raise failures[0]
 
     def is_stub(self, call: Call) -> bool:
         """Whether a call shows that nothing has been written: NotImplementedError, from the answer's own code."""
