@@ -62,8 +62,8 @@ class FloatFormat:
         name: what people call it, for example ``"fp16"``.
         exponent_bits: width E of the exponent field; its bias is 2^(E-1) - 1.
         mantissa_bits: width M of the stored mantissa (trailing significand) field, at most 52.
-        has_infinity: False for the OCP "fn" layout: no infinities, NaN only where all bits below the sign are
-            1, every other pattern a finite number.
+        has_infinity: False for OCP's E4M3 layout, which ml_dtypes calls "fn": no infinities, NaN only where all
+            bits below the sign are 1, every other pattern a finite number.
         keeps_nan_payload: whether a NaN that is encoded keeps the top bits of its payload (as NumPy's
             casts do) or becomes the default quiet NaN with its sign (as ml_dtypes' casts do). IEEE 754-2019,
             clause 6.2.3, recommends the first and requires neither.

@@ -1,7 +1,8 @@
 """What this machine is, and which number formats its hardware has arithmetic for. No TensorFlow is imported.
 
-"Accelerated" here means: there are instructions or matrix units that compute in the format and do more of it per
-cycle than fp32. It does not promise that a library uses them. Storing a narrow format saves memory either way.
+"Accelerated" here means: there are instructions or matrix units made for arithmetic in the format; for int8, which
+every CPU can add and multiply, ones made for sums of products. It does not promise that a library uses them. Storing a
+narrow format saves memory either way.
 
 Sources: the oneDNN developer guide (Data Types, enum dnnl::cpu_isa) for x86; the Linux kernel's arm64 ELF hwcaps and
 Apple's "Determining instruction set characteristics" for Arm; for NVIDIA the CUDA C++ Programming Guide (throughput
@@ -143,7 +144,8 @@ def describe() -> Machine:
         cores=_cores(),
         memory_bytes=_memory(),
         cpu_flags=flags or None,
-        # Linux and, on Arm, macOS list every feature; elsewhere py-cpuinfo reads only a part of CPUID.
+        # Linux and, on Arm, macOS list nearly every feature (Linux hides AMX_FP16 and AVX_NE_CONVERT); elsewhere
+        # py-cpuinfo reads only a part of CPUID.
         flags_complete=system == "Linux" or (system == "Darwin" and bool(flags & set(_ALIASES.values()))),
         gpus=_nvidia_gpus(),
         versions={"Python": platform.python_version()} | {n: _version(d) for n, d in _DISTRIBUTIONS.items()},
@@ -261,14 +263,15 @@ def _instead(name: str, family: str, have: frozenset[str]) -> str:
     if name == "bf16" and family == "x86" and "avx_ne_convert" in have:
         return "; AVX_NE_CONVERT only converts: the arithmetic is done in fp32"
     if name == "int8":
-        return "; int8 still moves a quarter of fp32's bytes, its products take more instructions"
+        return "; int8 still moves a quarter of fp32's bytes, but sums of products take several instructions, not one"
     return "; the arithmetic is emulated or done in fp32"
 
 
 def _gpu_fp16(has: tuple[int, int], cc: str) -> Support:
     # GeForce GTX 16 and some small Quadro and T cards are 7.5 without Tensor Cores: the capability does not tell.
     if has == (7, 5):
-        return Support("yes", f"at least twice the fp32 rate; Tensor Cores on RTX and T4 cards, not on GTX 16 ({cc})")
+        cores = "Tensor Cores on RTX and T4 cards, not on GTX 16 and some small cards"
+        return Support("yes", f"at least twice the fp32 rate; {cores} ({cc})")
     if has >= (7, 0):
         return Support("yes", f"fp16 Tensor Cores ({cc})")
     if has in ((5, 3), (6, 0), (6, 2)):
@@ -280,9 +283,11 @@ def _gpu_fp16(has: tuple[int, int], cc: str) -> Support:
 
 def _gpu_int8(has: tuple[int, int], cc: str) -> Support:
     if has == (7, 5):
-        return Support("yes", f"DP4A; int8 Tensor Cores on RTX and T4 cards, not on GTX 16 ({cc})")
+        return Support("yes", f"DP4A; int8 Tensor Cores on RTX and T4 cards, not on GTX 16 and some small cards ({cc})")
     if has >= (7, 2):
         return Support("yes", f"int8 Tensor Cores ({cc})")
+    if has in ((6, 0), (6, 2)):  # P100 and Jetson TX2: of the Pascal chips only 6.1 has it
+        return Support("no", f"no DP4A on this chip ({cc})")
     if has >= (6, 1):
         return Support("yes", f"DP4A, four products an instruction; no int8 Tensor Cores ({cc})")
     return Support("no", f"DP4A came with 6.1, this is {cc}")
@@ -353,7 +358,7 @@ def _parse_sysctl(text: str) -> frozenset[str]:
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
     text = _output("nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader")
-    if text is None:  # a driver of before 2021 does not know compute_cap
+    if text is None:  # an older driver, R470 for one, does not know compute_cap
         text = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
     return _parse_nvidia_smi(text)
 

@@ -401,6 +401,9 @@ REMARKS = [
     ("fp16", math.inf, "exact", "Infinity"),
     ("bf16", math.nan, "exact", "NaN"),
     ("fp16", 0.0, "exact", "Stored exactly."),
+    ("fp64", 0.1, "exact", "The number itself"),
+    ("bf16", 256.99, "rounded", "Rounded down by 0.495 ulp."),
+    ("bf16", 256.9999, "rounded", "Rounded down by just under 0.5 ulp."),
 ]
 
 
@@ -464,8 +467,10 @@ def test_stories_of_the_presets_are_true(run_js):
     assert fp16.round(1e-8) == 0
     assert 1e-8 < 2.0**-25
     assert bf16.round(1e-8) > 0
-    assert (fp16.round(2049), fp16.ulp(2048)) == (2048, 2)
-    assert (bf16.round(257), bf16.ulp(256), fp16.round(257)) == (256, 2, 257)
+    assert (fp16.round(2049), fp16.ulp(2048), fp16.ulp(4095), fp16.ulp(4096)) == (2048, 2, 2, 4)
+    assert (bf16.round(257), bf16.ulp(256), bf16.ulp(511), bf16.ulp(512), fp16.round(257)) == (256, 2, 2, 4, 257)
+    patterns = np.arange(256, dtype=np.uint8)
+    assert patterns[FORMATS["fp8_e4m3"].classify(patterns) == "nan"].tolist() == [0x7F, 0xFF]
     assert (fp16.ulp(1), bf16.ulp(1)) == (2.0**-10, 2.0**-7)
     assert (fp16.round(1 + 2**-9), bf16.round(1 + 2**-9)) == (1 + 2**-9, 1)
     assert fp16.limits.min_normal == 2.0**-14

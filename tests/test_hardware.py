@@ -88,6 +88,7 @@ def test_apple_silicon_is_read_from_sysctl():
         ("Tesla K80", (3, 7), ""),
         ("Tesla P100", (6, 0), "fp16"),
         ("GeForce GTX 1080", (6, 1), "int8"),
+        ("Jetson TX2", (6, 2), "fp16"),
         ("Tesla V100", (7, 0), "fp16 int8"),
         ("NVIDIA T4", (7, 5), "fp16 int8"),
         ("NVIDIA A100", (8, 0), "tf32 fp16 bf16 int8"),

@@ -47,7 +47,7 @@ def quiz() -> list[dict]:
             {
                 "inf": "Rounding comes first, and below 65520, midway from 65504 to 65536, it goes down.",
                 "65520": "The step up there is 32: 65504 is the largest finite number.",
-                "An error is raised": "Casts do not raise; at most there is a warning.",
+                "An error is raised": "By default NumPy's casts do not raise; at most there is a warning.",
             },
         ),
         _choice(
@@ -81,7 +81,8 @@ def quiz() -> list[dict]:
                 "Because fp16 products do not fit in 16 bits, and fp32 sums are exact": "fp16 products are exact in "
                 "fp32, sums are not: an fp32 sum of ones stalls too, at 2²⁴.",
                 "Because fp32 is faster": "It is not; Tensor Cores add in fp32 since the sum needs it.",
-                "Only to avoid overflow": f"bf16 cannot overflow where fp32 does not, and it stalls at {_stall(BF16)}.",
+                "Only to avoid overflow": "Range is not the reason: bf16 has almost fp32's, and a bf16 sum of ones "
+                f"still stalls at {_stall(BF16)}.",
             },
         ),
     ]

@@ -20,8 +20,8 @@
 #
 # 1. **The lesson** gives the question, the answer in 60 seconds, and then the proof: cells that you run. Where it says
 #    *predict*, stop and write your guess down first. It ends with a quiz.
-# 2. **The exercises** are small functions. Write one, run the cell, then `check(your_function)`. It shows the smallest
-#    input that breaks your answer, and often names the mistake.
+# 2. **The exercises** are small functions. Write one, run the cell, then `check(your_function)`. It shows a small input
+#    that breaks your answer, and often names the mistake.
 # 3. Stuck? `hint(your_function)` gives the next of three hints. `reveal(your_function)` shows our solution.
 # 4. **The solutions** are in the folder `solutions/`, under the same name, already run.
 #
@@ -32,10 +32,8 @@
 #
 # **You can take this unit now:**
 #
-# - **Lesson [02 · Number formats](02_number_formats.ipynb)**, 40 minutes. What are fp16 and bf16, and how do they
-#   differ from fp32?
-# - **Exercises [01 · Number formats](../exercises/01_number_formats.ipynb)**, 60 to 90 minutes. Can you decode, round
-#   and add in them?
+# - **Lesson [02 · Number formats](02_number_formats.ipynb)**. What are fp16 and bf16, and how do they differ from fp32?
+# - **Exercises [01 · Number formats](../exercises/01_number_formats.ipynb)**. Can you decode, round and add in them?
 #
 # **Planned, not written yet:**
 #
@@ -60,8 +58,8 @@ progress()
 # ## How to grade yourself
 #
 # - **In the notebook:** `check(decode)` under each exercise.
-# - **In a terminal, a whole notebook at once:** `pytest --nbval-lax exercises/01_number_formats.ipynb`. Each cell
-#   counts as a test.
+# - **In a terminal, a whole notebook at once:**
+#   `.venv/bin/python -m pytest --nbval-lax exercises/01_number_formats.ipynb`. Each code cell counts as a test.
 # - **Out loud:** section 5 of a lesson has a weak, a good and a senior answer. Give yours first, in 60 seconds, then
 #   compare. In an interview that is the part that counts.
 # - **Start afresh:** `make reset NOTEBOOK=01_number_formats` gives you an empty exercise notebook and keeps a dated
@@ -85,9 +83,10 @@ progress()
 # %% [markdown]
 # ## Your machine
 #
-# Narrow formats save memory everywhere. They save *time* only where the hardware computes in them, so what the course
-# measures depends on what you have. The next cell takes a second to look, and warns of versions that we do not test
-# with. Until you run it, it shows the machine that this page was built on.
+# Narrow formats save memory everywhere. They save *time* where the hardware computes in them, or where moving the
+# bytes is what takes the time; so what the course measures depends on what you have. The next cell takes a second to
+# look, and warns of versions that we do not test with. Until you run it, it shows the machine that this page was built
+# on.
 
 # %% tags=["nbval-ignore-output"]
 from halfbits import hardware
@@ -95,7 +94,7 @@ from halfbits import hardware
 hardware.describe()
 
 # %% [markdown]
-# A "no" for fp16 and bf16 is common on laptops and nothing to worry about: everything in the course runs there, and
-# "it was slower on my machine, and this is why" is a good answer in an interview.
+# A "no" is nothing to worry about: everything in the course runs there. "It was slower on my machine, and this is why"
+# is a good answer in an interview.
 #
 # **Begin:** [02 · Number formats](02_number_formats.ipynb).

@@ -9,7 +9,7 @@
 # # 02 · Number formats: fp16 and bf16 beside fp32
 #
 # After this lesson you can say what the bits of fp16 and bf16 buy, predict where each one breaks, and prove it in
-# two lines of Python. It takes about 40 minutes and loads no TensorFlow.
+# two lines of Python. It loads no TensorFlow.
 #
 # ## 1. The question
 #
@@ -25,13 +25,14 @@
 # **Exponent bits buy range (范围), mantissa bits buy precision (精度).**
 #
 # - **fp32** (单精度): 1 + 8 + 23 bits. Magnitudes from about 1e-38 to 3e38, 6 to 7 decimal digits.
-# - **fp16** (半精度, IEEE binary16): 1 + 5 + 10 bits. About 3 digits, but nothing above 65504, and below 3e-8 there is
-#   only zero.
+# - **fp16** (半精度, IEEE binary16): 1 + 5 + 10 bits. About 3 digits, but nothing above 65504, and what is below 3e-8
+#   becomes zero.
 # - **bf16** (bfloat16): 1 + 8 + 7 bits, which are the upper half of fp32's. fp32's range, and 2 to 3 digits.
 #
-# Both take half of fp32's memory. fp16 fails by *range*: large activations overflow and small gradients vanish,
-# so fp16 training scales the loss. bf16 fails by *precision*: a small update is rounded away, so weights and long
-# sums stay in fp32. Neither is faster in itself: speed comes from hardware that computes in the format.
+# Both take half of fp32's memory. fp16 fails by *range*: large activations overflow, and small gradients
+# vanish unless the loss is scaled. bf16 fails by *precision*: a small update is rounded away, so weights and long sums
+# stay in fp32. Neither is faster in itself: speed comes from hardware that computes in the format, or from moving half
+# the bytes.
 
 # %% [markdown]
 # ## 3. What the source article says
@@ -50,7 +51,7 @@
 # ## 4. Evidence
 #
 # `halfbits.formats` knows each format as a bit layout. It agrees bit for bit with NumPy and ml_dtypes on every pattern
-# of fp16 and bf16; `tests/test_formats.py` holds it to that.
+# of fp16 and bf16 (of a NaN, on its sign); `tests/test_formats.py` holds it to that.
 
 # %%
 import matplotlib.pyplot as plt
@@ -92,16 +93,16 @@ for name, pattern in explorer.bits.items():
 # | term | symbol | meaning |
 # |---|---|---|
 # | sign 符号 | *s* | the top bit: 1 is negative |
-# | exponent 指数 | *e* | the next *E* bits; says in which power of two the number lies |
+# | exponent 指数 (as stored: 阶码) | *e* | the next *E* bits; the number lies from 2^(e−b) to the next power of two |
 # | bias 偏置 | *b* | 2^(E−1) − 1; subtracted from *e* |
 # | mantissa 尾数 | *m* | the low *M* bits; IEEE's word is trailing significand |
-# | normal number 正规数 | | *e* neither all zeros nor all ones: ±(1 + m/2^M) · 2^(e−b), the 1 is not stored |
-# | subnormal 次正规数 | | *e* = 0 and *m* ≠ 0: ±(m/2^M) · 2^(1−b), evenly spaced down to zero |
-# | ulp 末位单位 | ulp(x) | the gap between neighbours at *x*, in the unit of *x* |
-# | machine epsilon 机器精度 | ε | the gap just above 1: 2^−M |
-# | unit roundoff 单位舍入误差 | u | ε/2: the largest relative error that rounding makes on normal numbers |
+# | normal number 正规数（规格化数） | | *e* neither all zeros nor all ones: ±(1 + m/2^M) · 2^(e−b), 1 not stored |
+# | subnormal 次正规数（非规格化数） | | *e* = 0 and *m* ≠ 0: ±(m/2^M) · 2^(1−b), evenly spaced down to zero |
+# | ulp 最后一位上的单位值 | ulp(x) | the gap from the largest number ≤ \|x\| to the next one above |
+# | machine epsilon 机器精度 | ε | the gap just above 1: 2^−M (some texts mean u by either name) |
+# | unit roundoff 单位舍入误差 | u | ε/2: rounding's relative error stays below it in the range of the normal numbers |
 # | rounding 舍入 | | here always to the nearest number; in a tie, to the one whose last bit is 0 (向偶数舍入) |
-# | overflow 上溢 | | the result is too large and becomes an infinity |
+# | overflow 上溢 | | the result is too large and becomes an infinity (in E4M3: NaN) |
 # | underflow 下溢 | | the result is too small: it loses digits as a subnormal, or becomes zero |
 #
 # The first rows at work, on the fp16 pattern of 3.0:
@@ -110,7 +111,9 @@ for name, pattern in explorer.bits.items():
 pattern = FP16.encode(3.0)
 s, e, m = FP16.fields(pattern)
 print(f"{pattern:016b}  ->  s={s}  e={e}  m={m}")
-print(f"(-1)^{s} * (1 + {m}/1024) * 2^({e} - {FP16.bias}) = {(-1) ** s * (1 + m / 1024) * 2 ** (e - FP16.bias)}")
+print(
+    f"(-1)^{s} * (1 + {m}/1024) * 2^({e} - {FP16.bias}) = {(-1) ** s * (1 + m / 1024) * 2 ** (e - FP16.bias)}"
+)
 assert FP16.decode(pattern) == 3.0
 
 # %% [markdown]
@@ -128,7 +131,8 @@ for what in ("max", "min_normal", "min_subnormal", "epsilon"):
 print(f"{'decimal digits':16}" + "".join(f"{f.limits.decimal_digits:>12}" for f in THREE))
 
 # %% [markdown]
-# "Decimal digits" is the strict count: every decimal number of so many digits survives the way in and out.
+# "Decimal digits" is the strict count: every decimal number of so many digits survives the way in and out, as long as
+# it lies in the range of the normal numbers.
 #
 # Claims A1 and B1, settled:
 
@@ -158,7 +162,12 @@ for x in (65504.0, 65519.99, 65520.0, 70000.0):
 
 # %%
 edge = 2.0**-25
-for label, x in (("2^-24", 2.0**-24), ("just above 2^-25", np.nextafter(edge, 1)), ("2^-25", edge), ("1e-8", 1e-8)):
+for label, x in (
+    ("2^-24", 2.0**-24),
+    ("just above 2^-25", np.nextafter(edge, 1)),
+    ("2^-25", edge),
+    ("1e-8", 1e-8),
+):
     stored = float(np.float64(x).astype(np.float16))
     print(f"{label:>17}  fp16 {stored:.3g}   bf16 {BF16.round(x):.3g}")
     assert stored == FP16.round(x)
@@ -182,14 +191,15 @@ for label, x in constants.items():
 assert FP16.round([1e-8, -1e9, 4097]).tolist() == [0, -np.inf, 4096]
 
 # %% [markdown]
-# In fp16, one epsilon is gone (so 0/0 is NaN again), the other is 19 % too large, and the mask is −inf (a row in which
-# everything is masked becomes NaN). bf16 keeps their size. Neither has a position 4097.
+# In fp16, one epsilon is gone (while Adam's two moments are 0 as well, its update is 0/0, which is NaN), the other is
+# 19 % too large, and the mask is −inf (a row in which everything is masked becomes NaN). bf16 keeps their size. Neither
+# has a position 4097.
 
 # %% [markdown]
 # ### 4.4 Where bf16 runs out of digits
 #
 # bf16 has eight significant bits: seven stored and the hidden 1. That is enough for every integer up to 256. From
-# there on the step is 2, and 257 is not there. *It lies midway between 256 and 258. Which one gets it? And 259?*
+# there to 512 the step is 2, and 257 is not there. *It lies midway between 256 and 258. Which one gets it? And 259?*
 
 # %%
 for n in range(255, 262):
@@ -206,13 +216,16 @@ assert np.array([257, 259], np.float32).astype(bfloat16).tolist() == [256, 260]
 for f in THREE:
     last = 2 ** (f.mantissa_bits + 1)
     assert f.round([last, last + 1, last + 2]).tolist() == [last, last, last + 2]
-    print(f"{f.name}: every integer up to {last:>10,}; {last + 1:,} is the first that is missing")
+    print(
+        f"{f.name}: every integer up to {last:>10,}; {last + 1:,} is the first that is missing"
+    )
 
 # %% [markdown]
 # ### 4.5 How far apart the numbers are
 #
-# One picture for both stories. A line ends where its format ends; its flat foot on the left are the subnormals.
-# The right half is the middle of the left one, enlarged.
+# One picture for both stories. A line ends where its format ends; the flat foot on its left is the subnormals and the
+# first binade above them (a binade runs from one power of two up to the next). The right half is the middle of the left
+# one, enlarged.
 
 # %% tags=["nbval-ignore-output"]
 x = 2.0 ** np.arange(-149, 128)
@@ -221,7 +234,9 @@ with style():
     for ax in (whole, middle):
         for f in THREE:
             inside = x[(x >= f.limits.min_subnormal) & (x <= f.limits.max)]
-            ax.loglog(inside, f.ulp(inside), ls=LINES[f.name], color=COLOURS[f.name], label=f.name)
+            ax.loglog(
+                inside, f.ulp(inside), ls=LINES[f.name], color=COLOURS[f.name], label=f.name
+            )
         ax.set(xlabel="magnitude |x|", ylabel="gap to the next number, in the unit of x")
     whole.set(xticks=[1e-40, 1e-20, 1, 1e20, 1e40], yticks=[1e-40, 1e-20, 1, 1e20, 1e40])
     middle.set(xlim=(1e-9, 1e7), ylim=(1e-14, 1e5))
@@ -238,7 +253,9 @@ both = 2.0 ** np.arange(-14, 16)
 assert (BF16.ulp(both) == 8 * FP16.ulp(both)).all()
 assert (BF16.ulp(both) == 65536 * FP32.ulp(both)).all()
 for power in (-14, -15, -16, -17, -18, -19):
-    print(f"at 2^{power}: bf16's gap is {BF16.ulp(2.0**power) / FP16.ulp(2.0**power):g} times fp16's")
+    print(
+        f"at 2^{power}: bf16's gap is {BF16.ulp(2.0**power) / FP16.ulp(2.0**power):g} times fp16's"
+    )
 
 # %% [markdown]
 # Training cares about the *relative* error of a stored value. On normal numbers it never exceeds the unit roundoff
@@ -252,8 +269,16 @@ with style():
         inside = values[values < f.limits.max]
         error = np.maximum(np.abs(f.round(inside) - inside) / inside, 1e-7)
         ax.loglog(inside, error, ".", ms=2.5, color=COLOURS[f.name], label=f.name)
-        ax.axhline(f.limits.epsilon / 2, ls=LINES[f.name], lw=1.2, color="black", label=f"u of {f.name}")
-    ax.set(xlabel="value x (no unit)", ylabel="relative error |round(x) − x| / x", ylim=(1e-6, 2))
+        ax.axhline(
+            f.limits.epsilon / 2,
+            ls=LINES[f.name],
+            lw=1.2,
+            color="black",
+            label=f"u of {f.name}",
+        )
+    ax.set(
+        xlabel="value x (no unit)", ylabel="relative error |round(x) − x| / x", ylim=(1e-6, 2)
+    )
     ax.set_title("fp16 is more accurate than bf16 from 1.5e-5 to 65504, and nowhere else")
     ax.legend(loc="upper right", markerscale=4, ncol=2)
     plt.show()
@@ -263,7 +288,9 @@ for f in (FP16, BF16):
     inside = values[(values >= f.limits.min_normal) & (values < f.limits.max)]
     worst = np.max(np.abs(f.round(inside) - inside) / inside)
     assert 0.9 * f.limits.epsilon / 2 < worst <= f.limits.epsilon / 2
-    print(f"{f.name}: no relative error above u = {f.limits.epsilon / 2} among its normal numbers")
+    print(
+        f"{f.name}: no relative error above u = {f.limits.epsilon / 2} among its normal numbers"
+    )
 tiny = values[values < 1e-8]
 assert not FP16.round(tiny).any()  # all gone
 assert BF16.round(tiny).all()  # all there
@@ -278,9 +305,15 @@ assert BF16.round(tiny).all()  # all there
 # %%
 for f, dtype in ((FP16, np.float16), (BF16, bfloat16), (FP32, np.float32)):
     one, u = dtype(1), f.limits.epsilon / 2
-    lost, kept, down = one + dtype(u), one + dtype(u * (1 + 2 * f.limits.epsilon)), one - dtype(u)
+    lost, kept, down = (
+        one + dtype(u),
+        one + dtype(u * (1 + 2 * f.limits.epsilon)),
+        one - dtype(u),
+    )
     assert down < lost == one < kept
-    print(f"{f.name}: u = 2^{int(np.log2(u)):<4} 1 + u == 1: {bool(lost == one)}   a little more than u arrives")
+    print(
+        f"{f.name}: u = 2^{int(np.log2(u)):<4} 1 + u == 1: {bool(lost == one)}   a little more than u arrives"
+    )
 
 # %% [markdown]
 # Downwards the numbers lie twice as close, so 1 − u arrives: the lost and kept updates are not symmetric.
@@ -316,7 +349,10 @@ def stalls_at(f, addend):
 
 
 for addend in (1.0, 0.1):
-    print(f"adding {addend}:", ", ".join(f"{f.name} stalls at {stalls_at(f, addend):,.0f}" for f in THREE))
+    print(
+        f"adding {addend}:",
+        ", ".join(f"{f.name} stalls at {stalls_at(f, addend):,.0f}" for f in THREE),
+    )
 
 # %% [markdown]
 # That was arithmetic. Now the experiment, with an explicit loop, rounding after each addition:
@@ -333,12 +369,19 @@ def running_sum(addend, count, dtype):
 
 assert running_sum(1.0, 3000, np.float16)[-1] == stalls_at(FP16, 1.0) == 2048
 assert running_sum(1.0, 3000, bfloat16)[-1] == stalls_at(BF16, 1.0) == 256
-assert np.float32(2**24) + np.float32(1) == np.float32(2**24)  # fp32 stalls too, after 16.8 million steps
-sums = {f.name: running_sum(0.1, 4000, t) for f, t in zip(THREE, (np.float32, np.float16, bfloat16), strict=True)}
+assert np.float32(2**24) + np.float32(1) == np.float32(
+    2**24
+)  # fp32 stalls too, after 16.8 million steps
+sums = {
+    f.name: running_sum(0.1, 4000, t)
+    for f, t in zip(THREE, (np.float32, np.float16, bfloat16), strict=True)
+}
 for f in THREE:
     print(f"{f.name}: 4,000 times 0.1 gives {sums[f.name][-1]:.6g}")
 assert sums["fp16"][-1] == stalls_at(FP16, 0.1) == 256
 assert sums["bf16"][-1] == stalls_at(BF16, 0.1) == 32
+assert np.argmax(sums["fp16"] == 256) + 1 == 2207
+assert FP16.round(64 + FP16.round(0.1)) - 64 == FP16.round(128 + FP16.round(0.1)) - 128 == 0.125
 
 # %% tags=["nbval-ignore-output"]
 with style():
@@ -349,29 +392,36 @@ with style():
         step = int(np.argmax(sums[name] == sums[name][-1]))
         text = f"{name} stalls at {sums[name][-1]:.0f}, after {step + 1:,} additions"
         ax.annotate(text, (step, sums[name][-1]), where, arrowprops={"arrowstyle": "->"})
-    ax.set(xlabel="number of additions of 0.1", ylabel="running sum (no unit)", xlim=(0, 4000), ylim=(0, 420))
+    ax.set(
+        xlabel="number of additions of 0.1",
+        ylabel="running sum (no unit)",
+        xlim=(0, 4000),
+        ylim=(0, 420),
+    )
     ax.set_title("A 16-bit sum of 4,000 × 0.1 stops long before 400")
     ax.legend(loc="upper left")
     plt.show()
 
 # %% [markdown]
-# Look at fp16 before it stalls: from 128 on its step is 0.125, so each 0.1 is rounded *up* to 0.125 and the curve is
-# too steep. The error changes its sign before it becomes a standstill.
+# Look at fp16 before it stalls: from 64 on each 0.1 is rounded *up* to 0.125, and the curve is too steep. After 2,207
+# additions it stands at 256, not 220.7. The error changes its sign before it becomes a standstill.
 #
-# **Why does `np.sum` not show this?** Because NumPy adds a contiguous fp16 array pairwise and in fp32 inside, and
-# rounds at the end. Sum along the other axis and it does not; and for ml_dtypes' bfloat16 it never does. Same numbers,
-# same function:
+# **Why does `np.sum` not show this?** Because along the fast axis NumPy adds fp16 pairwise and in fp32 inside, and
+# rounds at the end. Along another axis it does not; and for ml_dtypes' bfloat16 it never does. Same numbers, same
+# function:
 
 # %%
 ones = np.ones((20_000, 2), np.float16)
-print("fp16, one contiguous axis: ", float(np.sum(ones[:, 0].copy())))
+print("fp16, one axis:            ", float(np.sum(ones[:, 0].copy())))
 print("fp16, summed down the rows:", np.sum(ones, axis=0).astype(float).tolist())
-print("bf16, one contiguous axis: ", float(np.sum(ones[:, 0].astype(bfloat16))))
-assert np.add.accumulate(ones[:, 0])[-1] == 2048  # accumulate shows each partial sum, so it must round each
+print("bf16, one axis:            ", float(np.sum(ones[:, 0].astype(bfloat16))))
+assert (
+    np.add.accumulate(ones[:, 0])[-1] == 2048
+)  # accumulate shows each partial sum, so it must round each
 
 # %% [markdown]
 # **What an fp32 accumulator changes.** Keep the 16-bit inputs, add in fp32, round once at the end. What is left is the
-# error of the inputs: fp16's 0.1 is 0.0999756.
+# error of the inputs (fp16's 0.1 is 0.0999756) and one last rounding. Here they happen to cancel: 399.9023 becomes 400.
 
 # %%
 inputs = np.full(4000, 0.1, np.float16)
@@ -379,13 +429,17 @@ exact = 4000 * float(inputs[0])
 in_fp32 = np.float32(0)
 for value in inputs:
     in_fp32 += np.float32(value)
-print(f"exact sum of the stored inputs {exact:.4f}, fp32 accumulator {float(in_fp32):.4f}, fp16 {sums['fp16'][-1]}")
+print(
+    f"exact sum of the stored inputs {exact:.4f}, fp32 accumulator {float(in_fp32):.4f}, fp16 {sums['fp16'][-1]}"
+)
 assert abs(float(in_fp32) - exact) / exact < 1e-5
-assert np.float16(in_fp32) == FP16.round(exact)  # rounded once, it is the best fp16 answer there is
+assert (
+    np.float16(in_fp32) == FP16.round(exact) == 400
+)  # rounded once, it is the best fp16 answer there is
 
 # %% [markdown]
-# This is what matrix units do: 16-bit inputs, fp32 sums. The products need no rounding at all: two significands of 11
-# bits make one of at most 22, and fp32 has 24.
+# Matrix units can do this: 16-bit inputs, sums in fp32 (not rounded quite as IEEE would). fp16 products need no
+# rounding at all: two significands of 11 bits make one of at most 22, and fp32 has 24.
 
 # %%
 significands = np.arange(1024, 2048, dtype=np.int64)  # all of fp16's, as integers
@@ -432,12 +486,15 @@ for label, result in (("cut", cut), ("rounded", rounded)):
     print(f"{label:8} worst error {np.abs(error).max():.5f} ulp, mean {error.mean():+.5f} ulp")
 
 # %% [markdown]
-# One thing bf16 does *not* share, though good sources say otherwise: going from fp32 to bf16 can overflow. fp32's
-# largest numbers lie above bf16's maximum by half a step and more.
+# One thing bf16 does *not* share: going from fp32 to bf16 can overflow. fp32's largest numbers lie above bf16's maximum
+# by half a step and more. (Higham's page of 2018, in section 9, says otherwise; his later "What Is Bfloat16
+# Arithmetic?" corrects it.)
 
 # %%
 largest = FP32.limits.max
-print(f"largest bf16 {BF16.limits.max:.6g}, largest fp32 {largest:.6g}, which in bf16 is {BF16.round(largest)}")
+print(
+    f"largest bf16 {BF16.limits.max:.6g}, largest fp32 {largest:.6g}, which in bf16 is {BF16.round(largest)}"
+)
 assert BF16.limits.max < largest < BF16.round(largest) == np.inf
 
 # %% [markdown]
@@ -453,11 +510,17 @@ assert TF32.bits == 19
 word = FP32.encode(TF32.round(0.1))
 print(f"0.1 as TF32, in its fp32 word: {word:032b}")
 assert word & (2**13 - 1) == 0
-print("1,024 times 1.0001: fp32", round(1024 * FP32.round(1.0001), 4), " TF32", 1024 * TF32.round(1.0001))
+print(
+    "1,024 times 1.0001: fp32",
+    round(1024 * FP32.round(1.0001), 4),
+    " TF32",
+    1024 * TF32.round(1.0001),
+)
 
 # %% [markdown]
-# The last line is the example on TensorFlow's page about `enable_tensor_float_32_execution`. TF32 is *on* by default:
-# on such a GPU a "float32" matrix product has fp16's precision.
+# The last line is the example on TensorFlow's page about `enable_tensor_float_32_execution`. In TensorFlow TF32 is *on*
+# by default: on such a GPU the inputs of a "float32" matrix product are rounded to fp16's precision; the sums stay
+# fp32.
 #
 # **FP8** comes in two layouts (OCP 8-bit specification, 2023). E4M3 spends its bits on precision, for weights and
 # activations; E5M2 spends them on range, for gradients.
@@ -465,7 +528,10 @@ print("1,024 times 1.0001: fp32", round(1024 * FP32.round(1.0001), 4), " TF32", 
 # %%
 for f in (FP8_E4M3, FP8_E5M2):
     kinds = f.classify(np.arange(256))
-    counts = {kind: int((kinds == kind).sum()) for kind in ("zero", "subnormal", "normal", "inf", "nan")}
+    counts = {
+        kind: int((kinds == kind).sum())
+        for kind in ("zero", "subnormal", "normal", "inf", "nan")
+    }
     print(
         f"{f.name}: max {f.limits.max:g}, smallest {f.limits.min_subnormal:g}, epsilon {f.limits.epsilon:g}, {counts}"
     )
@@ -473,17 +539,19 @@ assert (FP8_E4M3.limits.max, FP8_E5M2.limits.max) == (448, 57344)
 assert (str(FP8_E4M3.round(1000.0)), str(FP8_E5M2.round(1e6))) == ("nan", "inf")
 
 # %% [markdown]
-# E4M3 gives its infinities away for one more power of two of range: what overflows becomes NaN, or the maximum where
-# the cast saturates (the specification has both). With so little range a tensor has to be *scaled* before the cast.
-# With a scale, FP8 starts to look like quantization.
+# E4M3 gives its infinities, and all NaNs but one for each sign, for one more power of two of range: what overflows
+# becomes NaN, or the maximum where the cast saturates (the specification has both). With so little range a tensor
+# usually has to be *scaled* before the cast. With a scale, FP8 starts to look like quantization.
 
 # %%
-gradients = np.array([2e-5, 3e-4, 0.004, 0.011])
-scale = FP8_E4M3.limits.max / gradients.max()
-print("plain :", FP8_E4M3.round(gradients).tolist())
-print("scaled:", [float(f"{g:.2g}") for g in FP8_E4M3.round(gradients * scale) / scale])
-assert (FP8_E4M3.round(gradients)[:2] == 0).all()
-assert np.allclose(FP8_E4M3.round(gradients * scale) / scale, gradients, rtol=FP8_E4M3.limits.epsilon / 2)
+activations = np.array([2e-5, 3e-4, 0.004, 0.011])
+scale = FP8_E4M3.limits.max / activations.max()
+print("plain :", FP8_E4M3.round(activations).tolist())
+print("scaled:", [float(f"{a:.2g}") for a in FP8_E4M3.round(activations * scale) / scale])
+assert (FP8_E4M3.round(activations)[:2] == 0).all()
+assert np.allclose(
+    FP8_E4M3.round(activations * scale) / scale, activations, rtol=FP8_E4M3.limits.epsilon / 2
+)
 
 # %% tags=["nbval-ignore-output"]
 BitLayout(0.3, formats=("tf32", "fp8_e4m3", "fp8_e5m2"))
@@ -495,24 +563,25 @@ BitLayout(0.3, formats=("tf32", "fp8_e4m3", "fp8_e5m2"))
 # ## 5. What the answer sounds like
 #
 # **Weak.** "fp16 and bf16 are half-precision formats. They use less memory and are faster. bf16 is better because it
-# has more range and precision." *One claim is false, one depends on the hardware, and nothing follows from any of it.*
+# has more range and precision." *One claim is loose, one is false, one depends on the hardware, and nothing follows
+# from any of it.*
 #
 # **Good.** "fp16 is 1-5-10, bf16 is 1-8-7. bf16 keeps fp32's exponent, so it has its range, and gives up precision:
-# ε is 2⁻⁷ against 2⁻¹⁰. fp16 overflows at 65520 and flushes gradients below 2⁻²⁵, so it needs loss scaling (损失缩放).
-# bf16 normally does not. Both halve storage."
+# ε is 2⁻⁷ against 2⁻¹⁰. fp16 overflows from 65520 on, and gradients of 2⁻²⁵ and less become 0, which is why it needs
+# loss scaling (损失缩放). bf16 normally does not. Both halve storage."
 #
-# **Senior.** The good answer, and: "Both lose updates below half an ulp of the weight, bf16 from an eight times larger
-# size on, so master weights and accumulators stay in fp32; a bf16 sum of ones stalls at 256. I keep softmax, norms and
-# the loss in fp32, and positions and counters out of bf16. A cast from fp32 to bf16 must round, not truncate. Whether
-# any of it is faster I measure: without native units it may well be slower. And on Ampere and later I check whether
-# my fp32 baseline was TF32 all along."
+# **Senior.** The good answer, and: "Both lose updates smaller than half the gap at the weight (a quarter, downwards
+# from a power of two), and bf16's gap is eight times fp16's, so master weights and accumulators stay in fp32; a bf16
+# sum of ones stalls at 256. I keep softmax, norms and the loss in fp32, and positions and counters out of both. A cast
+# from fp32 to bf16 should round, not truncate: cutting is biased. Whether any of it is faster I measure: without native
+# units it may well be slower. And on Ampere and later I check whether my fp32 baseline was TF32 all along."
 
 # %% [markdown]
 # ## 6. Follow-ups
 #
 # **Why is fp16 training scaled and bf16 training not?** fp16's normal numbers end at 6e-5 and its subnormals at 6e-8,
 # and gradients can be smaller; bf16's normal numbers go on to 1e-38. Multiplying the loss by a power of two moves all
-# gradients up together and costs no precision; the optimizer divides it out in fp32.
+# gradients up together and costs no precision, as long as none overflows; the optimizer divides it out in fp32.
 #
 # **Can loss scaling repair bf16's precision?** No. A scale shifts the exponent; ε stays 2⁻⁷.
 #
@@ -521,9 +590,9 @@ BitLayout(0.3, formats=("tf32", "fp8_e4m3", "fp8_e5m2"))
 #
 # **Does fp32 → bf16 → fp32 return the same number?** Only where the lower 16 bits were zero. bf16 → fp32 → bf16 always.
 #
-# **Is a sum in bf16 hopeless?** In sequence, yes. Pairwise sums, sorting, compensated summation, or stochastic rounding
-# (随机舍入) help; an fp32 accumulator is simpler. N. J. Higham's example is the sum 1 + 1/2 + 1/3 + …, which has no
-# limit, except in a computer. *In 16 bits, how many terms count: 10 thousand, a thousand, a hundred?*
+# **Is a sum in bf16 hopeless?** A long one, in sequence: yes. Pairwise sums, sorting, compensated summation, or
+# stochastic rounding (随机舍入) help; an fp32 accumulator is simpler. N. J. Higham's example is the sum 1 + 1/2 + 1/3 +
+# …, which has no limit, except in a computer. *At which term does the sum stop growing in fp16, and in bf16?*
 
 # %%
 for f, dtype in ((FP16, np.float16), (BF16, bfloat16)):
@@ -553,11 +622,12 @@ display_quiz(number_formats.quiz(), **QUIZ_LOOK)
 # - **256 and 257 are the same position.** Rotary position embeddings computed in bf16 confuse neighbouring positions.
 #   [EleutherAI/gpt-neox #1016](https://github.com/EleutherAI/gpt-neox/pull/1016),
 #   [huggingface/transformers #29285](https://github.com/huggingface/transformers/pull/29285)
-# - **Adam's 1e-8 is 0 in fp16**, and the first zero gradient is 0/0. [chainer/chainer #6299](https://github.com/chainer/chainer/issues/6299),
-#   [google-deepmind/optax #1754](https://github.com/google-deepmind/optax/issues/1754)
+# - **Adam's 1e-8 is 0 in fp16.** While both moments are 0 too, the update is 0/0:
+#   [google-deepmind/optax #1754](https://github.com/google-deepmind/optax/issues/1754). Chainer refused such an epsilon
+#   with a ValueError: [chainer/chainer #6299](https://github.com/chainer/chainer/issues/6299)
 # - **The attention mask overflows.** fp16 gives NaN where float32 and bfloat16 do not. [google/flax #982](https://github.com/google/flax/issues/982)
-# - **The mean of 100,000 fp16 numbers near 1 was infinite.** A maintainer finds the edge: 65,519 ones sum to 65504,
-#   65,520 ones to inf. NumPy has since computed such means in fp32; sums still go over the edge:
+# - **The mean of 100,000 fp16 numbers, 1 on average, was infinite.** A maintainer finds the edge: 65,519 ones sum to
+#   65504, 65,520 ones to inf. NumPy has since computed such means in fp32; sums still go over the edge:
 #   [numpy/numpy #7930](https://github.com/numpy/numpy/issues/7930)
 
 # %%
@@ -583,7 +653,8 @@ with np.errstate(over="ignore"):
 # - NVIDIA, *A100 Tensor Core GPU Architecture*, whitepaper, 2020: TF32. And TensorFlow's page on
 #   [TF32 execution](https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution).
 # - N. J. Higham, *Half Precision Arithmetic: fp16 Versus bfloat16*, 2018,
-#   [nhigham.com](https://nhigham.com/2018/12/03/half-precision-arithmetic-fp16-versus-bfloat16/). His *Accuracy and
+#   [nhigham.com](https://nhigham.com/2018/12/03/half-precision-arithmetic-fp16-versus-bfloat16/), and *What Is Bfloat16
+#   Arithmetic?*, 2020, [nhigham.com](https://nhigham.com/2020/06/02/what-is-bfloat16-arithmetic/). His *Accuracy and
 #   Stability of Numerical Algorithms*, 2nd ed., SIAM, 2002, is the book on rounding and summation.
 # - NumPy, [numpy.sum](https://numpy.org/doc/stable/reference/generated/numpy.sum.html): the notes on pairwise summation
 #   and the fast axis.

@@ -119,7 +119,7 @@ def test_range_and_error_together(answer):
 
 @given(st.integers(-130, 127), st.integers(0, 150), st.sampled_from([1.0, 1.5]), st.integers(1, 26), st.booleans())
 def test_any_request(answer, exponent, binades, significand, error_bits, just_below):
-    """Any range and any error"""
+    """Random ranges and errors"""
     smallest, error = 2.0**exponent, 2.0**-error_bits
     hold(answer, [(smallest, smallest * significand * 2.0**binades, below(error) if just_below else error)])
 
@@ -146,7 +146,7 @@ def right(smallest, largest, relative_error, limits=LIMITS):
 
 @misconception
 def epsilon_for_roundoff(smallest, largest, relative_error):
-    """You held epsilon against the error. Rounding to nearest moves a number by at most *half* a gap, so that the unit
+    """You compared epsilon with the error. Rounding to nearest moves a number by at most *half* a gap, so that the unit
     roundoff is epsilon / 2."""
     return first(lambda low, high, roundoff: low <= smallest and largest <= high and 2 * roundoff <= relative_error)
 
@@ -271,8 +271,8 @@ def every_boundary_left_out(smallest, largest, relative_error):
 
 @misconception
 def limits_in_a_few_digits(smallest, largest, relative_error):
-    """You typed limits that are rounded to a few digits, and they are off near the ends: 2^−14 is a little more than
-    6.1e-5, and 2^−126 a little less than 1.18e-38. Work them out from the field widths."""
+    """You typed limits that are rounded to a few digits, so that a number near the end of a range comes down on the
+    wrong side. Work them out from the field widths: float16's smallest normal number, for one, is exactly 2^−14."""
     limits = {"float16": (6.1e-5, 65504), "bfloat16": (1.18e-38, 3.39e38), "float32": (1.18e-38, 3.4e38)}
     return right(smallest, largest, relative_error, {name: (*limits[name], LIMITS[name][2]) for name in LIMITS})
 
@@ -304,8 +304,24 @@ def most_exact_first(smallest, largest, relative_error):
 @misconception
 def gives_up_at_the_first(smallest, largest, relative_error):
     """You never get past the first format that will not do: ValueError comes too early. `raise` belongs after the loop,
-    not in it. (`np.finfo` raises one of its own, since it does not know bfloat16; `ml_dtypes.finfo` does.)"""
+    not in it."""
     return right(smallest, largest, relative_error, {"float16": LIMITS["float16"]})
+
+
+@misconception
+def numpy_finfo_of_bfloat16(smallest, largest, relative_error):
+    """`np.finfo` does not know bfloat16, and the ValueError is its own: use `format_limits`, or `ml_dtypes.finfo`."""
+    try:
+        return right(smallest, largest, relative_error, {"float16": LIMITS["float16"]})
+    except ValueError:
+        np.finfo(ml_dtypes.bfloat16)
+
+
+@misconception
+def numpy_finfo_of_all_three(smallest, largest, relative_error):
+    """`np.finfo` does not know bfloat16, and the ValueError is its own: use `format_limits`, or `ml_dtypes.finfo`. You
+    ask it before you look at float16, so that every call raises."""
+    np.finfo(ml_dtypes.bfloat16)
 
 
 @misconception

@@ -19,12 +19,24 @@ TYPES = {
 }
 WIDE = [layout for layout in TYPES if sum(layout) > 7]
 
+LONGEST_SHOWN = 32  # bits of a pattern in binary, more are hard to read
+
 SHOW = {0: hex}
 
 
 def expected(bits, exponent_bits, mantissa_bits):
     dtype = np.dtype(TYPES[exponent_bits, mantissa_bits])
     return float(np.array([bits], dtype=f"u{dtype.itemsize}").view(dtype)[0])
+
+
+def in_fields(call):
+    """The three fields of a call's pattern, in words."""
+    bits, exponent_bits, mantissa_bits = call.arguments
+    sign, exponent, mantissa, _ = split(bits, exponent_bits, mantissa_bits)
+    fields = f"sign {sign}, exponent field {exponent}, mantissa field {mantissa}"
+    if 1 + exponent_bits + mantissa_bits > LONGEST_SHOWN:
+        return fields
+    return f"0b{sign}_{exponent:0{exponent_bits}b}_{mantissa:0{mantissa_bits}b}: {fields}"
 
 
 def eight_bit_patterns(wanted):
@@ -36,31 +48,35 @@ def eight_bit_patterns(wanted):
                 yield bits, exponent_bits, mantissa_bits
 
 
+def hold(answer, cases):
+    answer.each(cases, expected, because=in_fields)
+
+
 def test_normal_numbers(answer):
-    """Normal numbers, all of three 8-bit formats"""
-    answer.each(eight_bit_patterns(lambda e, m, top: 0 < e < top), expected)
+    """Every normal number of three 8-bit formats"""
+    hold(answer, eight_bit_patterns(lambda e, m, top: 0 < e < top))
 
 
 def test_subnormal_numbers(answer):
     """Subnormal numbers and both zeros (exponent field 0)"""
-    answer.each(eight_bit_patterns(lambda e, m, top: e == 0), expected)
+    hold(answer, eight_bit_patterns(lambda e, m, top: e == 0))
 
 
 def test_infinities(answer):
     """Infinities (exponent field all ones, mantissa 0)"""
-    answer.each(eight_bit_patterns(lambda e, m, top: e == top and m == 0), expected)
+    hold(answer, eight_bit_patterns(lambda e, m, top: e == top and m == 0))
 
 
 def test_nan(answer):
     """NaN (exponent field all ones, mantissa not 0)"""
-    answer.each(eight_bit_patterns(lambda e, m, top: e == top and m > 0), expected)
+    hold(answer, eight_bit_patterns(lambda e, m, top: e == top and m > 0))
 
 
 @given(st.sampled_from(WIDE), st.data())
 def test_wider_formats(answer, layout, data):
-    """Any pattern of fp16, bf16, fp32 and fp64"""
+    """Random patterns of fp16, bf16, fp32 and fp64"""
     bits = data.draw(st.integers(0, 2 ** (1 + sum(layout)) - 1))
-    answer(bits, *layout).equals(expected(bits, *layout))
+    hold(answer, [(bits, *layout)])
 
 
 def test_landmarks(answer):
@@ -69,8 +85,7 @@ def test_landmarks(answer):
         infinity = (2**exponent_bits - 1) << mantissa_bits
         sign = 1 << (exponent_bits + mantissa_bits)
         patterns = [0, 1, (1 << mantissa_bits) - 1, 1 << mantissa_bits, infinity - 1, infinity, infinity + 1]
-        cases = [(bits | s, exponent_bits, mantissa_bits) for bits in patterns for s in (0, sign)]
-        answer.each(cases, expected)
+        hold(answer, [(bits | s, exponent_bits, mantissa_bits) for bits in patterns for s in (0, sign)])
 
 
 def split(bits, exponent_bits, mantissa_bits):
@@ -170,7 +185,8 @@ def nan_is_infinity(bits, exponent_bits, mantissa_bits):
 
 @misconception
 def infinity_is_nan(bits, exponent_bits, mantissa_bits):
-    """You read every exponent field of all ones as NaN. With mantissa 0 it is infinity, with the sign's sign."""
+    """You read every exponent field of all ones as NaN. With mantissa 0 it is infinity, with the sign that the sign bit
+    gives."""
     sign, exponent, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
     if exponent == 2**exponent_bits - 1:
         mantissa = 1
@@ -188,9 +204,31 @@ def infinity_without_sign(bits, exponent_bits, mantissa_bits):
 
 @misconception
 def zero_without_sign(bits, exponent_bits, mantissa_bits):
-    """Your zero has lost its sign. IEEE 754 has +0 and −0, equal to each other, and 1/−0 is −∞; return `-0.0`."""
+    """Your zero has lost its sign. IEEE 754 has +0 and −0, equal to each other, and in IEEE arithmetic 1/−0 is −∞;
+    return `-0.0`."""
     sign, exponent, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
     return value(sign, exponent, mantissa, bias, mantissa_bits, 2**exponent_bits - 1) + 0.0
+
+
+@misconception
+def zero_and_infinity_without_sign(bits, exponent_bits, mantissa_bits):
+    """Your zero and your infinity are always positive. The sign bit holds for them as well: work out the magnitude in
+    each case, and put the sign on last."""
+    infinity = (2**exponent_bits - 1) << mantissa_bits
+    sign, exponent, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
+    if bits % 2 ** (exponent_bits + mantissa_bits) in (0, infinity):
+        sign = 0
+    return value(sign, exponent, mantissa, bias, mantissa_bits, 2**exponent_bits - 1)
+
+
+@misconception
+def sign_on_normal_numbers_only(bits, exponent_bits, mantissa_bits):
+    """You gave only normal numbers their sign. Zero, subnormals and infinity have one too: work out the magnitude in
+    each case, and put the sign on last."""
+    sign, exponent, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
+    if not 0 < exponent < 2**exponent_bits - 1:
+        sign = 0
+    return value(sign, exponent, mantissa, bias, mantissa_bits, 2**exponent_bits - 1)
 
 
 @misconception
@@ -208,6 +246,40 @@ def twos_complement(bits, exponent_bits, mantissa_bits):
     magnitude = 2**width - bits if negative else bits
     sign, exponent, mantissa, bias = split(magnitude % 2 ** (width - 1), exponent_bits, mantissa_bits)
     return (-1.0) ** negative * value(sign, exponent, mantissa, bias, mantissa_bits, 2**exponent_bits - 1)
+
+
+@misconception
+def exponent_with_the_sign_bit(bits, exponent_bits, mantissa_bits):
+    """Your exponent still contains the sign bit. Mask it with `2**exponent_bits - 1`."""
+    sign, _, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
+    return value(sign, bits >> mantissa_bits, mantissa, bias, mantissa_bits, 2**exponent_bits - 1)
+
+
+@misconception
+def only_the_normal_formula(bits, exponent_bits, mantissa_bits):
+    """You used the formula of normal numbers for every pattern. Two exponent fields have a meaning of their own: 0 is
+    zero or a subnormal, all ones is infinity or NaN."""
+    sign, exponent, mantissa, bias = split(bits, exponent_bits, mantissa_bits)
+    return (-1.0) ** sign * (1 + mantissa / 2**mantissa_bits) * 2.0 ** (exponent - bias)
+
+
+@misconception
+def power_by_exclusive_or(bits, exponent_bits, mantissa_bits):
+    """You wrote the masks and the bias with `^`, which is exclusive or in Python. A power is written `**`:
+    `2**exponent_bits - 1`."""
+    sign = bits >> exponent_bits + mantissa_bits
+    exponent = bits >> mantissa_bits & (2 ^ exponent_bits - 1)
+    mantissa = bits & (2 ^ mantissa_bits - 1)
+    bias = 2 ^ (exponent_bits - 1) - 1
+    return value(sign, exponent, mantissa, bias, mantissa_bits, 2 ^ exponent_bits - 1)
+
+
+@misconception
+def bias_by_exclusive_or(bits, exponent_bits, mantissa_bits):
+    """You wrote the bias with `^`, which is exclusive or in Python. A power is written `**`:
+    `2**(exponent_bits - 1) - 1`."""
+    sign, exponent, mantissa, _ = split(bits, exponent_bits, mantissa_bits)
+    return value(sign, exponent, mantissa, 2 ^ (exponent_bits - 1) - 1, mantissa_bits, 2**exponent_bits - 1)
 
 
 @misconception

@@ -56,7 +56,7 @@ def test_products_do_not_overflow(answer):
 
 
 def test_products_do_not_underflow(answer):
-    """Products below 2**-24, the smallest float16"""
+    """Products below 2**-24, the smallest positive float16"""
     cases = [
         (half(2**-13), half(2**-13)),
         (half(1e-4), half(1e-4)),
@@ -124,7 +124,7 @@ NUMBERS = st.integers(0, 2**14 - 1).map(float16_number)
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=6))
 def test_any_vectors(answer, pairs):
-    """Any vectors, within what float32 sums may be off"""
+    """Random vectors, within float32 rounding error"""
     a, b = half(*[x for x, _ in pairs]), half(*[y for _, y in pairs])
     # n - 1 sums in some order are each off by at most 2**-24 of all magnitudes together, and so is `expected`.
     bound = len(pairs) * 2.0**-24 * math.fsum(abs(exact_products(a, b)))

@@ -134,7 +134,7 @@ def test_tiny_formats(answer):
 
 
 def test_formats_without_a_type(answer):
-    """TF32 and others that NumPy has no type for"""
+    """TF32 (E = 8, M = 10) and others that NumPy has no type for"""
     answer.each([(8, 10), (8, 15), (8, 1)], expected_of_fp32_cut_short)
 
 
@@ -345,13 +345,26 @@ def keys_of_finfo(exponent_bits, mantissa_bits):
     }
 
 
+@misconception
+def eps_for_epsilon(exponent_bits, mantissa_bits):
+    """You named one key "eps", as `np.finfo` does. The contract's key is "epsilon"."""
+    bias, largest, min_normal, min_subnormal, epsilon = landmarks(right_bias(exponent_bits), mantissa_bits).values()
+    return {"bias": bias, "max": largest, "min_normal": min_normal, "min_subnormal": min_subnormal, "eps": epsilon}
+
+
+@misconception
+def tuple_returned(exponent_bits, mantissa_bits):
+    """You returned a tuple. Return a dict, so that each landmark goes by its name: `{"bias": bias, "max": …}`."""
+    return tuple(landmarks(right_bias(exponent_bits), mantissa_bits).values())
+
+
 HINTS = (
     "Write down the pattern of each landmark first. Which exponent field and which mantissa has the largest finite "
     "number, when a field of all ones means infinity or NaN? Which has the smallest normal number, when field 0 is "
     "for zero and the subnormals?",
     "The exponent is the field minus the bias 2^(E−1) − 1. So `max` has the exponent `bias` and a mantissa of all "
     "ones; `min_normal` has the exponent `1 - bias` and mantissa 0; the subnormals share that exponent, and the "
-    "smallest has only the lowest mantissa bit, which is worth 2^−M of it. Epsilon is that same bit at 1.",
+    "smallest has only the lowest mantissa bit, worth 2^−M times 2^(1 − bias). Epsilon is that same bit at 1.",
     "With `epsilon = 2.0**-mantissa_bits`: `max` is `(2 - epsilon) * 2.0**bias`, `min_normal` is `2.0 ** (1 - bias)`, "
     "and `min_subnormal` is `min_normal * epsilon`.",
 )

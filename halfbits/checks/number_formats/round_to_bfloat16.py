@@ -327,8 +327,8 @@ def too_large_left_alone(x):
 
 @misconception
 def subnormals_flushed(x):
-    """You made subnormal numbers zero. bfloat16 has subnormals, and the same addition rounds them: exponent field 0
-    needs no case of its own."""
+    """You made subnormal numbers zero. The bfloat16 layout has subnormals (some hardware flushes them, this exercise
+    does not), and the same addition rounds them: exponent field 0 needs no case of its own."""
     return np.where(np.abs(x) < 2.0**-126, np.copysign(np.float32(0), x), right(x))
 
 
@@ -350,6 +350,20 @@ def patterns_converted(x):
     """You turned the patterns into floats with `astype`, so that 1.0 became 1065353216.0. `astype` converts the number;
     `.view(np.float32)` reads the same bits as a float."""
     return right(x).view(np.uint32).astype(np.float32)
+
+
+@misconception
+def shifted_patterns_returned(x):
+    """You returned the 16 kept bits as integers, in the lower half. Shift them back up by 16, and view the patterns as
+    what they stand for: `.view(np.float32)`."""
+    return right(x).view(np.uint32) >> 16
+
+
+@misconception
+def shifted_patterns_converted(x):
+    """You turned the 16 kept bits into a float with `astype`, so that 1.0 became 16256.0. `astype` converts the
+    integer's value; `.view(np.float32)` reinterprets its bits. Shift back left first."""
+    return (right(x).view(np.uint32) >> 16).astype(np.float32)
 
 
 @misconception
@@ -386,6 +400,16 @@ def flattened(x):
 
 
 @misconception
+def assigned_to_a_scalar(x):
+    """You assign into your result. For shape () NumPy's arithmetic gives a scalar, which takes no assignment: put NaN
+    in with `np.where(np.isnan(x), x, …)`, which works for every shape."""
+    bits = x.view(np.uint32)
+    result = ((bits + (0x7FFF + (bits >> 16 & 1))) >> 16 << 16).view(np.float32)
+    result[np.isnan(x)] = np.nan
+    return result
+
+
+@misconception
 def truth_of_an_array(x):
     """You ask `if` of a whole array, which has no single truth. Decide element by element: `np.where(np.isnan(x), …)`
     or a mask."""
@@ -401,9 +425,9 @@ def in_place(x):
 
 
 HINTS = (
-    "In fp32's pattern the upper 16 bits are the bfloat16 below |x|, and the lower 16 say how far above it |x| lies: "
-    "0x8000 is exactly halfway. What can you add to the whole pattern, so that a carry into the upper half comes just "
-    "when it should?",
+    "In fp32's pattern the upper 16 bits (sign aside) are the largest bfloat16 that is at most |x|, and the lower 16 "
+    "say how far above it |x| lies: 0x8000 is exactly halfway. What can you add to the whole pattern, so that a carry "
+    "into the upper half comes just when it should?",
     "Add 0x7FFF plus the lowest kept bit, bit 16, and then clear the lower half: a tie makes a carry only where that "
     "bit is 1. A carry that runs into the exponent is right, even at the top, where it gives infinity. One kind of "
     "value must not go through the addition.",

@@ -141,7 +141,7 @@ def test_numpy_float64(answer):
 
 
 def test_a_whole_format(answer):
-    """Every number of E4M3, and an x in each gap"""
+    """Every number of the IEEE-style format with E = 4 and M = 3, and an x in each gap"""
     known = numbers(4, 3)
     inside = known[:-1] + 0.75 * np.diff(known)
     answer.each([(float(x), 4, 3) for x in np.sort(np.concatenate([known, inside]))], expected)

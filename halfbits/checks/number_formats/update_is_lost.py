@@ -161,7 +161,7 @@ def test_largest_number(answer):
 
 @given(st.sampled_from(list(FORMATS)), st.integers(0, 127), st.integers(-8, 8), st.integers(-12, 12))
 def test_any_weight(answer, dtype, steps, exponent, eighths):
-    """Any weight with any update of up to one and a half gaps"""
+    """Random weights with random updates of up to one and a half gaps"""
     gap = 2.0 ** (exponent - FORMATS[dtype][0] + 1)
     weight, update = 2.0**exponent + steps * gap, eighths / 8 * gap
     hold(answer, [(weight, update, dtype)])
@@ -173,8 +173,11 @@ def stored(number, dtype):
 
 
 def gap_above(number, dtype):
-    """From the stored number to the next one away from zero."""
-    return float(np.spacing(dtype(abs(number))))
+    """From the stored number to the next one away from zero, as if there were one beyond the largest."""
+    bits, min_exponent = FORMATS[dtype]
+    size = abs(stored(number, dtype))
+    exponent = math.frexp(size)[1] - 1 if size else min_exponent
+    return 2.0 ** (max(exponent, min_exponent) - bits + 1)
 
 
 def right(weight, update, dtype):
@@ -252,8 +255,9 @@ def tie_is_lost(weight, update, dtype):
 
 @misconception
 def tie_is_not_lost(weight, update, dtype):
-    """You count no tie as lost. Exactly half a gap goes to the neighbour whose last bit is 0, and that is the weight
-    itself if its last bit is 0: in fp16, 2048 + 1 is 2048."""
+    """You compared with half the gap. That misses two cases: a tie goes to the even neighbour, which may be the weight
+    (in fp16, 2048 + 1 is 2048), and from a power of two towards zero the gap is half as large (2048 − 1 is 2047). Do
+    the addition in `dtype`."""
     return abs(stored(update, dtype)) < gap_above(weight, dtype) / 2
 
 
@@ -275,8 +279,8 @@ def negative_weights_never_lose(weight, update, dtype):
 
 @misconception
 def smaller_than_epsilon(weight, update, dtype):
-    """You compared the update with epsilon. Epsilon is the gap at 1; the gap grows with the weight, and it is half of
-    it that decides."""
+    """You compared the update with epsilon. Epsilon is the gap at 1; the gap grows with the weight, and half the gap
+    decides."""
     return abs(stored(update, dtype)) < float(ml_dtypes.finfo(dtype).eps)
 
 
@@ -303,7 +307,8 @@ def smaller_than_the_whole_gap(weight, update, dtype):
 
 @misconception
 def cut_off_instead_of_rounded(weight, update, dtype):
-    """You cut the extra bits off. That rounds towards zero; a format rounds to the nearest number, ties to even."""
+    """You cut the extra bits off. That rounds towards zero; here every result is rounded to the nearest number, ties to
+    even."""
 
     def cut(number):
         nearest = dtype(number)

@@ -427,6 +427,8 @@ function powerOfTwo(exponent) {
 }
 
 function exactRemark(format, pattern, kind) {
+  // Every value here is an fp64 one: that row cannot tell whether a typed decimal was rounded to it.
+  if (format.name === "fp64") return "The number itself: what is typed is read as fp64.";
   if (kind !== "subnormal") return "Stored exactly.";
   const left = significantBits(format, pattern);
   return `Stored exactly, as a subnormal with ${left} of ${format.mantissaBits + 1} significant bits in use.`;
@@ -445,7 +447,8 @@ function roundedText(format, value, pattern, error) {
     const [low, high] = [stored, toNumber(other)].sort((a, b) => a - b).map((end) => tidy(end, 9));
     return `a tie, half-way between ${low} and ${high}: rounded ${way}, to the even mantissa`;
   }
-  return `rounded ${way} by ${tidy(error.ulps, 3)} ulp`;
+  const share = tidy(error.ulps, 3);
+  return `rounded ${way} by ${share === "0.5" ? "just under " : ""}${share} ulp`;
 }
 
 function capital(sentence) {
@@ -466,7 +469,7 @@ export const PRESETS = Object.freeze([
   {
     label: "65504",
     text: "65504",
-    story: "The largest finite fp16 number. bf16 reaches as far as fp32, but with 8 significant bits its nearest number is 65536.",
+    story: "The largest finite fp16 number. bf16 reaches almost as far as fp32, but with 8 significant bits its nearest number is 65536.",
   },
   {
     label: "65520",
@@ -481,12 +484,12 @@ export const PRESETS = Object.freeze([
   {
     label: "2049",
     text: "2049",
-    story: "From 2048 on fp16 counts in steps of 2: 2049 lies between 2048 and 2050 and the tie goes to 2048, whose mantissa is even.",
+    story: "From 2048 to 4096 fp16 counts in steps of 2: 2049 lies between 2048 and 2050 and the tie goes to 2048, whose mantissa is even.",
   },
   {
     label: "257",
     text: "257",
-    story: "From 256 on bf16 counts in steps of 2: 257 lies between 256 and 258 and becomes 256. fp16 holds it exactly.",
+    story: "From 256 to 512 bf16 counts in steps of 2: 257 lies between 256 and 258 and becomes 256. fp16 holds it exactly.",
   },
   {
     label: "1+2⁻⁹",
@@ -501,7 +504,7 @@ export const PRESETS = Object.freeze([
   {
     label: "NaN",
     text: "nan",
-    story: "Not a number: the exponent is all ones and the mantissa not zero. Many patterns mean NaN, and NaN equals nothing, itself included.",
+    story: "Not a number: it equals nothing, itself included. In IEEE-style formats the exponent is all ones and the mantissa not zero; fp8_e4m3 has one NaN for each sign.",
   },
 ]);
 
