@@ -224,6 +224,9 @@ class ProcessState:
 
 def _restore_names(module: ModuleType, saved: dict) -> list[str]:
     now, missing = vars(module), object()
+    with contextlib.suppress(Exception):  # a learner's object that cannot be compared
+        if now == saved:  # by identity first, so this is quick; the names one by one would take longer than the answer
+            return []
     # The interactive shell owns builtins._
     changed = [name for name, value in saved.items() if now.get(name, missing) is not value and name != "_"]
     now.update({name: saved[name] for name in changed})
