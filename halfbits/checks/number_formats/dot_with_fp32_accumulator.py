@@ -55,6 +55,14 @@ def test_products_do_not_overflow(answer):
     answer.each(cases, expected)
 
 
+def test_infinity_and_nan(answer):
+    """Infinity and NaN come through, as in any float32 arithmetic"""
+    vectors = [half(math.inf), half(-math.inf), half(math.nan), half(1, math.inf), half(math.inf, -math.inf)]
+    for vector in vectors:
+        ones = np.ones_like(vector)
+        answer(vector, ones).equals(np.float32(sum(vector.astype(float).tolist())))
+
+
 def test_products_do_not_underflow(answer):
     """Products below 2**-24, the smallest positive float16"""
     cases = [
@@ -202,6 +210,13 @@ def python_zero_for_empty(a, b):
     """Your accumulator starts as Python's 0, and for empty vectors that is what you return. Start with
     `np.float32(0)`."""
     return np.dot(single(a), single(b)) if len(a) else 0.0
+
+
+@misconception
+def infinities_hidden(a, b):
+    """You replace infinity and NaN by ordinary numbers. They say that something went wrong before: let them through."""
+    with np.errstate(invalid="ignore"):
+        return np.float32(np.nan_to_num(np.dot(single(a), single(b))))
 
 
 @misconception
