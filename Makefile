@@ -14,8 +14,8 @@ PORT ?= 8888
 BROWSER ?= yes
 OPTIONS ?=
 START := notebooks/00_start_here.ipynb
-# Two workers; conftest.py says what stays together on one of them.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Two workers; a notebook, a test file without classes, and a test class each stay together on one of them.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
 NOTEBOOKS := --nbval notebooks solutions
 
 # The caller may have switched bytecode off, which triples the time that TensorFlow takes to import.

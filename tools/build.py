@@ -5,7 +5,8 @@
 A source is a py:percent file. A lesson becomes an executed notebook in notebooks/; an exercise becomes a notebook
 without its solutions in exercises/ and an executed one in solutions/. A notebook that is up to date is left alone,
 so that a second run changes no byte. A notebook whose cells somebody edited is not overwritten; --force keeps a
-dated copy of it and writes it anew. --check writes nothing and fails where a notebook differs from its source.
+dated copy of it and writes it anew, and runs what is run once more, for outputs that a change elsewhere has made
+stale. --check writes nothing and fails where a notebook differs from its source.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def is_current(target: Target) -> bool:
 
 def build(target: Target, force: bool) -> str:
     """Make one notebook where it is out of date; what was done, in a word or a sentence."""
-    if is_current(target):
+    if is_current(target) and not (force and target.executed):
         return "up to date"
     present, fresh = _read(target.path), generate(target)
     kept = ""
@@ -192,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_number_formats; all where none is given")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a notebook is out of date")
-    parser.add_argument("--force", action="store_true", help="overwrite edited notebooks, keeping a dated copy")
+    parser.add_argument("--force", action="store_true", help="run all anew; overwrite edited notebooks, keeping a copy")
     options = parser.parse_args(arguments)
     chosen = [t for t in targets(ROOT) if not options.names or t.path.stem in options.names]
     if not chosen:
