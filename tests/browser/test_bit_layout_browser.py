@@ -194,7 +194,7 @@ def test_presets_tell_their_story(page):
     described = page.get_by_role("button", name="65520", exact=True).get_attribute("aria-describedby")
     assert "overflows to infinity" in page.locator(f"#{described}").text_content()
     page.hover('.bl-preset:has-text("2049")')
-    assert page.locator(".bl-story").inner_text().startswith("From 2048 on")
+    assert page.locator(".bl-story").inner_text().startswith("From 2048 to 4096")
     bit(page, "fp16", 0).click()
     page.mouse.move(0, 0)
     assert page.locator(".bl-chosen").count() == 0
