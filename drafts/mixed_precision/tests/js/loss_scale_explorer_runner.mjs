@@ -1,0 +1,12 @@
+// Runs functions of loss_scale_explorer.js for tests/test_loss_scale_explorer.py: a JSON list of [name, arguments] on
+// stdin, a JSON list of results on stdout.
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const js = await import(pathToFileURL(process.argv[2]));
+const calls = {
+  ...js,
+  countsAt: (layout, cuts, cells, exponents) => exponents.map((e) => js.counts(layout, cuts, cells, e)),
+};
+const asked = JSON.parse(readFileSync(0, "utf8"));
+process.stdout.write(JSON.stringify(asked.map(([name, args]) => calls[name](...args))));

@@ -1,0 +1,40 @@
+"""TensorFlow is loaded without its start-up lines, and a start that fails is not hidden."""
+
+import subprocess
+import sys
+
+import pytest
+
+from halfbits.quiet import _stderr_kept_unless_it_fails
+
+
+@pytest.mark.tensorflow
+def test_nothing_is_written_when_tensorflow_starts():
+    code = """
+from halfbits.quiet import import_tensorflow
+import_tensorflow()
+import keras, sys, tensorflow as tf
+tf.ones(2) * 2
+print(keras.backend.backend())
+print("own line", file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "tensorflow\n"
+    assert done.stderr == "own line\n"
+
+
+def test_what_is_written_is_dropped(capfd):
+    with _stderr_kept_unless_it_fails():
+        subprocess.run([sys.executable, "-c", "import os; os.write(2, b'noise')"], check=True)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_written_before_a_failure_is_kept(capfd):
+    def fail():
+        with _stderr_kept_unless_it_fails():
+            subprocess.run([sys.executable, "-c", "import os; os.write(2, b'the reason')"], check=True)
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        fail()
+    assert capfd.readouterr().err == "the reason"
