@@ -1,6 +1,6 @@
 # make lab        open the course in JupyterLab (makes the environment first); PORT=8889, BROWSER=no, OPTIONS='…'
 # make test       run everything: tests, notebooks, grader, browser
-# make test-fast  the part that needs neither TensorFlow nor a browser
+# make test-fast  what needs neither TensorFlow nor a browser nor patience: all but every misconception
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
 # make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
@@ -40,7 +40,7 @@ test: $(STAMP) lint
 	$(BIN)/python -m pytest -m browser tests
 
 test-fast: $(STAMP)
-	$(PYTEST) -m "not browser and not tensorflow" $(NOTEBOOKS) tests
+	$(PYTEST) -m "not browser and not tensorflow and not slow" $(NOTEBOOKS) tests
 
 test-browser: $(STAMP)
 	@bash tools/install_browser.sh

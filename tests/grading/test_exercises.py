@@ -45,6 +45,7 @@ class ExerciseTests:
         assert not report.output
         assert not report.notes
 
+    @pytest.mark.slow
     def test_a_misconception_fails_and_is_named_as_itself(self, misconception):
         function = self.exercise.misconceptions[misconception]
         report = grade(function, self.exercise.name)
