@@ -30,11 +30,7 @@ def test_what_is_written_is_dropped(capfd):
 
 
 def test_what_is_written_before_a_failure_is_kept(capfd):
-    def fail():
-        with _stderr_kept_unless_it_fails():
-            subprocess.run([sys.executable, "-c", "import os; os.write(2, b'the reason')"], check=True)
-            raise ImportError
-
-    with pytest.raises(ImportError):
-        fail()
+    failing = [sys.executable, "-c", "import os; os.write(2, b'the reason'); os._exit(1)"]
+    with pytest.raises(subprocess.CalledProcessError), _stderr_kept_unless_it_fails():
+        subprocess.run(failing, check=True)
     assert capfd.readouterr().err == "the reason"
