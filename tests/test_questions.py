@@ -4,14 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from halfbits.questions import number_formats
+from halfbits.questions import mixed_precision, number_formats
 
 
-@pytest.fixture(scope="module")
-def quiz():
-    return number_formats.quiz()
-
-
+@pytest.mark.parametrize("quiz", [number_formats.quiz(), mixed_precision.quiz()], ids=["formats", "mixed"])
 def test_every_question_has_one_right_answer_and_reasons(quiz):
     for item in quiz:
         right = [a for a in item["answers"] if a.get("correct")]
@@ -21,7 +17,8 @@ def test_every_question_has_one_right_answer_and_reasons(quiz):
         assert len(set(texts)) == len(texts), item["question"]
 
 
-def test_numeric_answers_agree_with_the_libraries(quiz):
+def test_numeric_answers_agree_with_the_libraries():
+    quiz = number_formats.quiz()
     values = [a["value"] for item in quiz if item["type"] == "numeric" for a in item["answers"] if a.get("correct")]
     integers = np.arange(1, 4096)
     missing = integers[integers.astype(np.float16).astype(int) != integers][0]

@@ -5,9 +5,10 @@ learner's function as the fixture ``answer``), the misconceptions, the hints. It
 
 - ``FORBIDDEN``: modules that an answer may not reach and dtype names it may not write;
 - ``SECONDS``: the time that all its calls may take together, 10 by default;
+- ``REPLAY_SECONDS``: the time that the calls of one misconception may take in a diagnosis, 10 by default;
 - ``SHOW``: how reports show an argument, by its position;
 - ``use(answer, *arguments)``: how to exercise an answer that is not simply called, such as a class.
 """
 
 #: The units in the order of the course.
-UNITS = ("number_formats",)
+UNITS = ("number_formats", "mixed_precision")

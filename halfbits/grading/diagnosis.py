@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import functools
 import inspect
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from halfbits.grading.guard import Budget, TimeExpired
 from halfbits.grading.report import Check
 
 _REPLAYED_CALLS = 100
-_REPLAY_SECONDS = 10.0
 _LEAST_FAILING_CALLS = 3
 _LEAST_SHARE_OF_HELD = 0.95
 
@@ -56,16 +56,23 @@ def _best(
     failing, calls, held = _sample(failing), _sample(calls), _sample(held)
     shares = {}
     for name, function in exercise.misconceptions.items():
-        budget = Budget(_REPLAY_SECONDS)
-
-        def agrees(call: Call, function=function, budget=budget) -> bool:
-            return agree(call, replay(function, call, budget, exercise.use))
-
+        agrees = _agreement(exercise, function)
         with contextlib.suppress(TimeExpired):
             if all(map(agrees, failing)) and _share(agrees, held) >= _LEAST_SHARE_OF_HELD:
                 shares[name] = _share(agrees, calls)
     best = max(shares, key=shares.get, default=None)
     return best if best and shares[best] >= least_share else None
+
+
+def _agreement(exercise: Exercise, function: Callable) -> Callable[[Call], bool]:
+    """Whether a misconception does as the answer did in a call; each call is replayed once."""
+    budget = Budget(exercise.replay_seconds)
+
+    @functools.cache
+    def agrees(call: Call) -> bool:
+        return agree(call, replay(function, call, budget, exercise.use))
+
+    return agrees
 
 
 def _share(agrees: Callable[[Call], bool], calls: list[Call]) -> float:

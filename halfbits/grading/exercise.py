@@ -16,6 +16,7 @@ from types import ModuleType
 from halfbits import checks
 
 _DEFAULT_SECONDS = 10.0
+_DEFAULT_REPLAY_SECONDS = 10.0
 _NEVER_ALLOWED = ("halfbits",)  # this package knows the answers
 
 
@@ -107,6 +108,11 @@ class Exercise:
         return getattr(self.module, "SECONDS", _DEFAULT_SECONDS)
 
     @property
+    def replay_seconds(self) -> float:
+        """How long the calls of one misconception may take when it is held against an answer's."""
+        return getattr(self.module, "REPLAY_SECONDS", _DEFAULT_REPLAY_SECONDS)
+
+    @property
     def formats(self) -> dict[int, Callable]:
         """How reports show an argument, by its position, where the default will not do."""
         return getattr(self.module, "SHOW", {})
@@ -151,7 +157,7 @@ def _source_file(unit: Unit) -> Path:
 def load_solutions(unit: Unit) -> dict[str, Callable]:
     """Our solutions of a unit, by exercise: the imports and definitions of its source, executed."""
     path = _source_file(unit)
-    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)  # assignments may train a network
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, kept)]
     module = ModuleType(f"halfbits_solutions_{unit.name}")

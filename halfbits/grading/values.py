@@ -55,7 +55,7 @@ def difference(got, expected, rtol: float = 0.0, atol: float = 0.0) -> str | Non
     well, a str for that text, a mapping, list or tuple for the same keys or length with values compared likewise.
     NaN equals NaN; zeros differ by their sign.
     """
-    got = _to_numpy(got)
+    got, expected = _to_numpy(got), _to_numpy(expected)
     if got is None and expected is not None:
         return "it returned None"
     if isinstance(expected, Mapping):
@@ -200,8 +200,8 @@ def show(value) -> str:
         text = value.__name__
     elif isinstance(value, float):
         text = _show_number(value)
-    elif type(value) in (list, tuple) and len(value) > _SHOWN_ITEMS:
-        text = f"{show(list(value[:_SHOWN_ITEMS]))[:-1]}, …], {len(value)} items"
+    elif type(value) in (list, tuple):
+        text = _show_sequence(value)
     elif isinstance(value, Mapping):
         text = "{" + ", ".join(f"{key!r}: {show(item)}" for key, item in value.items()) + "}"
     else:
@@ -216,6 +216,13 @@ def _safe_repr(value) -> str:
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
     # The address in a default repr is noise.
     return text if " at 0x" not in text else f"<{type(value).__name__}>"
+
+
+def _show_sequence(items: list | tuple) -> str:
+    shown = ", ".join(map(show, items[:_SHOWN_ITEMS]))
+    if len(items) > _SHOWN_ITEMS:
+        return f"[{shown}, …], {len(items)} items"
+    return f"[{shown}]" if isinstance(items, list) else f"({shown}{',' * (len(items) == 1)})"
 
 
 def _show_array(array: np.ndarray) -> str:

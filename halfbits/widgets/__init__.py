@@ -1,5 +1,6 @@
 """The course's own notebook widgets. Importing this loads anywidget and ipywidgets, nothing heavier."""
 
 from halfbits.widgets.bit_layout import BitLayout
+from halfbits.widgets.loss_scale_explorer import LossScaleExplorer
 
-__all__ = ["BitLayout"]
+__all__ = ["BitLayout", "LossScaleExplorer"]
