@@ -20,7 +20,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 
-__all__ = ["TESTED", "Gpu", "Machine", "Support", "accelerated", "cpu_support", "describe", "gpu_support", "warnings"]
+__all__ = [
+    "TESTED",
+    "Gpu",
+    "Machine",
+    "Prediction",
+    "Support",
+    "accelerated",
+    "cpu_support",
+    "describe",
+    "fastest_in_training",
+    "gpu_support",
+    "warnings",
+]
 
 #: Beginnings of the versions that the course is tested with (requirements.txt pins one of them for each Python).
 TESTED = {
@@ -73,6 +85,14 @@ class Support:
     """Whether hardware computes in a format: ``"yes"``, ``"no"`` or ``"unknown"``, and the reason in words."""
 
     answer: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The formats, any of which may be the fastest, and the reason in words; no formats where nothing is predicted."""
+
+    formats: tuple[str, ...]
     reason: str
 
 
@@ -213,6 +233,36 @@ def gpu_support(gpu: Gpu) -> dict[str, Support]:
         "fp8": since((8, 9), "FP8 Tensor Cores"),
         "int8": _gpu_int8(has, cc),
     }
+
+
+def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
+    """In which of fp32, fp16 and bf16 TensorFlow trains wide dense layers the fastest, on the CPU or on a GPU.
+
+    It is predicted from the hardware alone, and only where it was measured or follows from the rates in NVIDIA's
+    tables: x86 CPUs (TensorFlow's oneDNN has bf16 kernels for AVX512_BF16 and AMX), and GPUs with Tensor Cores.
+    """
+    if gpu:
+        return _fastest_on_gpu(gpu_support(gpu))
+    support = cpu_support(machine.architecture, machine.cpu_flags, machine.flags_complete)
+    bf16, fp16 = support["bf16"], support["fp16"]
+    if _family(machine.architecture) != "x86":
+        return Prediction((), "no prediction: whether TensorFlow uses this CPU's 16-bit units was not measured")
+    if bf16.answer == "yes":
+        return Prediction(("bf16",), f"the CPU multiplies in bf16 ({bf16.reason})")
+    if bf16.answer == fp16.answer == "no":
+        return Prediction(("fp32",), "the CPU has no arithmetic in either 16-bit format, and conversions cost time")
+    return Prediction((), f"no prediction: {bf16.reason}")
+
+
+def _fastest_on_gpu(support: dict[str, Support]) -> Prediction:
+    bf16, fp16 = support["bf16"], support["fp16"]
+    if bf16.answer == "yes":
+        return Prediction(("bf16", "fp16"), "Tensor Cores multiply in both 16-bit formats at the same rate")
+    if fp16.answer == "yes" and fp16.reason.startswith("fp16 Tensor Cores"):
+        return Prediction(("fp16",), f"Tensor Cores multiply in fp16; {bf16.reason}")
+    if bf16.answer == fp16.answer == "no":
+        return Prediction(("fp32",), f"{fp16.reason}; {bf16.reason}")
+    return Prediction((), f"no prediction: {fp16.reason}")
 
 
 def warnings(machine: Machine) -> list[str]:

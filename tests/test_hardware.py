@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from halfbits import hardware
-from halfbits.hardware import Gpu, Machine, accelerated, cpu_support, describe, gpu_support
+from halfbits.hardware import Gpu, Machine, accelerated, cpu_support, describe, fastest_in_training, gpu_support
 
 AVX2 = {"avx", "avx2", "fma", "f16c"}
 SKYLAKE = AVX2 | {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
@@ -103,6 +103,46 @@ def test_gpus(name, capability, yes):
     assert {n for n, s in support.items() if s.answer == "yes"} == {"fp32", *yes.split()}
     assert "unknown" not in answers(support).values()
     assert all(f"{capability[0]}.{capability[1]}" in s.reason for n, s in support.items() if n != "fp32")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "flags", "complete", "formats"),
+    [
+        ("x86_64", AVX2, True, ("fp32",)),
+        ("x86_64", SKYLAKE, True, ("fp32",)),
+        ("x86_64", ZEN4, True, ("bf16",)),
+        ("AMD64", SAPPHIRE_RAPIDS, False, ("bf16",)),
+        ("x86_64", AVX2 | {"amx_tile", "amx_fp16"}, True, ()),  # fp16 alone: not measured
+        ("AMD64", AVX2, False, ()),
+        ("x86_64", None, False, ()),
+        ("arm64", GRAVITON3, True, ()),
+        ("riscv64", set(), True, ()),
+    ],
+)
+def test_which_format_trains_fastest_on_a_cpu(architecture, flags, complete, formats):
+    machine = Machine(architecture=architecture, cpu_flags=flags and frozenset(flags), flags_complete=complete)
+    prediction = fastest_in_training(machine)
+    assert prediction.formats == formats
+    assert prediction.reason.startswith("no prediction") == (formats == ())
+
+
+@pytest.mark.parametrize(
+    ("capability", "formats"),
+    [
+        ((3, 7), ("fp32",)),
+        ((6, 0), ()),  # twice the rate without Tensor Cores: not measured
+        ((6, 1), ("fp32",)),
+        ((7, 0), ("fp16",)),
+        ((7, 5), ()),  # Tensor Cores on some cards only
+        ((8, 6), ("bf16", "fp16")),
+        ((9, 0), ("bf16", "fp16")),
+        (None, ()),
+    ],
+)
+def test_which_format_trains_fastest_on_a_gpu(capability, formats):
+    # Whatever the CPU beside it can do.
+    machine = Machine(architecture="x86_64", cpu_flags=frozenset(ZEN4), flags_complete=True)
+    assert fastest_in_training(machine, Gpu("some card", capability)).formats == formats
 
 
 def test_a_gpu_of_unknown_capability_is_unknown():

@@ -4,11 +4,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from halfbits.questions import mixed_precision, number_formats
+from halfbits.questions import mixed_precision, number_formats, why_mixed_precision
 
 
-@pytest.mark.parametrize("quiz", [number_formats.quiz(), mixed_precision.quiz()], ids=["formats", "mixed"])
-def test_every_question_has_one_right_answer_and_reasons(quiz):
+@pytest.mark.parametrize("module", [number_formats, why_mixed_precision, mixed_precision])
+def test_every_question_has_one_right_answer_and_reasons(module):
+    quiz = module.quiz()
     for item in quiz:
         right = [a for a in item["answers"] if a.get("correct")]
         assert len(right) == 1, item["question"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from halfbits.questions.forms import choice, numeric
+
 __all__ = ["quiz"]
 
 
 def quiz() -> list[dict]:
     """Eight questions, each wrong option with the reason why it is wrong."""
     return [
-        _choice(
+        choice(
             "Under `mixed_bfloat16`, which dtype has a Dense layer's kernel?",
             ("float32", "Variables stay fp32; the layer casts them when it computes."),
             {
@@ -20,7 +22,7 @@ def quiz() -> list[dict]:
                 "that a product reads is cast.",
             },
         ),
-        _choice(
+        choice(
             "You call `set_global_policy('mixed_float16')` after `model = build_model()`. What happens?",
             ("Nothing: the model computes in fp32", "A layer takes the global policy when it is made."),
             {
@@ -29,7 +31,7 @@ def quiz() -> list[dict]:
                 "fit switches it on": "fit and compile read the model's own policy, which is float32.",
             },
         ),
-        _choice(
+        choice(
             "A bf16 model ends in a softmax layer with the global policy. Is that safe, since bf16 has fp32's range?",
             (
                 "No: a confidently wrong example gets the gradient zero",
@@ -42,7 +44,7 @@ def quiz() -> list[dict]:
                 "No: the softmax overflows in bf16": "It subtracts the maximum first and cannot overflow.",
             },
         ),
-        _choice(
+        choice(
             "In a custom Keras 3 loop, what do you give to `LossScaleOptimizer.apply`?",
             (
                 "The gradients of the scaled loss, as they are",
@@ -55,7 +57,7 @@ def quiz() -> list[dict]:
                 "The gradients and the scale": "It knows its scale.",
             },
         ),
-        _choice(
+        choice(
             "Which of these has loss scaling switched on by `compile`?",
             ("A model made under mixed_float16", "compile asks the model for its policy and wraps the optimizer."),
             {
@@ -66,7 +68,7 @@ def quiz() -> list[dict]:
                 "it is.",
             },
         ),
-        _numeric(
+        numeric(
             "The largest gradient is 2⁻¹⁹. What is the largest exponent k for which it does not overflow in fp16 at "
             "the scale 2ᵏ?",
             _largest_exponent(-19),
@@ -76,8 +78,9 @@ def quiz() -> list[dict]:
                 15: "That is the scale that Keras begins with. Here there is far more room.",
                 16: "Count from the gradient: 2⁻¹⁹ has to stay below 65520, which is almost 2¹⁶.",
             },
+            "Find the largest power of two below 65520 first.",
         ),
-        _choice(
+        choice(
             "The loss scale has fallen to 2⁻⁴⁰ and the number of optimizer steps stands still. What is wrong?",
             (
                 "Something makes a NaN that no scale can mend",
@@ -89,7 +92,7 @@ def quiz() -> list[dict]:
                 "The growth interval is too long": "It only says when the scale may grow after good steps.",
             },
         ),
-        _choice(
+        choice(
             "Two workers reduce the gradients of a mixed_bfloat16 model in bf16 instead of fp32. What changes?",
             (
                 "Half the bytes, and one more rounding, in the sum",
@@ -110,16 +113,3 @@ def _largest_exponent(gradient_exponent: int) -> int:
     with np.errstate(over="ignore"):
         finite = [k for k in range(64) if np.isfinite(np.float16(2.0 ** (gradient_exponent + k)))]
     return max(finite)
-
-
-def _choice(question: str, right: tuple[str, str], wrong: dict[str, str]) -> dict:
-    answers = [{"answer": right[0], "correct": True, "feedback": f"Yes. {right[1]}"}]
-    answers += [{"answer": text, "correct": False, "feedback": f"No. {why}"} for text, why in wrong.items()]
-    return {"question": question, "type": "multiple_choice", "answers": answers}
-
-
-def _numeric(question: str, right: int, why: str, wrong: dict[int, str]) -> dict:
-    answers = [{"type": "value", "value": right, "correct": True, "feedback": f"Yes. {why}"}]
-    answers += [{"type": "value", "value": v, "correct": False, "feedback": f"No. {text}"} for v, text in wrong.items()]
-    answers.append({"type": "default", "feedback": "No. Find the largest power of two below 65520 first."})
-    return {"question": question, "type": "numeric", "answers": answers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from halfbits.formats import BF16, FP16, FP32
+from halfbits.questions.forms import choice, numeric
 
 __all__ = ["quiz"]
 
@@ -10,7 +11,7 @@ __all__ = ["quiz"]
 def quiz() -> list[dict]:
     """Seven questions, each wrong option with the reason why it is wrong."""
     return [
-        _choice(
+        choice(
             "You may use 16 bits. Which format has the finer steps near 1?",
             ("fp16", "Ten stored mantissa bits against seven: steps of 2⁻¹⁰ against 2⁻⁷."),
             {
@@ -19,7 +20,7 @@ def quiz() -> list[dict]:
                 "It depends on the hardware": "The spacing is a property of the format. Speed depends on the hardware.",
             },
         ),
-        _numeric(
+        numeric(
             "What is the smallest positive integer that fp16 cannot store exactly?",
             _first_missing_integer(FP16),
             "Eleven significant bits (ten stored, one hidden) hold every integer up to 2¹¹ = 2048; 2049 needs twelve.",
@@ -30,8 +31,9 @@ def quiz() -> list[dict]:
                 2 ** _bits(FP16): "That one is stored exactly: it is a power of two. The next one is not.",
                 257: "That is the answer for bf16, which has eight significant bits.",
             },
+            "Count the significant bits, the hidden one included.",
         ),
-        _numeric(
+        numeric(
             "You add 1.0 to a bf16 sum again and again, rounding after each addition. At which value does it stall?",
             _stall(BF16),
             "At 256 the step of bf16 is 2, so 256 + 1 is a tie, and ties go to the even pattern: 256.",
@@ -40,8 +42,9 @@ def quiz() -> list[dict]:
                 128: "Between 128 and 256 the step is 1: adding 1 still works there.",
                 257: "257 is not a bf16 number: between 256 and 512 the step is 2.",
             },
+            "Count the significant bits, the hidden one included.",
         ),
-        _choice(
+        choice(
             "65519.99 is stored in fp16. What is kept?",
             ("65504", "It is nearer to 65504 than to 65536, where the next number would be. From 65520 on it is inf."),
             {
@@ -50,7 +53,7 @@ def quiz() -> list[dict]:
                 "An error is raised": "By default NumPy's casts do not raise; at most there is a warning.",
             },
         ),
-        _choice(
+        choice(
             "How do you turn a float32 into the nearest bfloat16?",
             (
                 "Round its bits to the upper 16, ties to even",
@@ -62,7 +65,7 @@ def quiz() -> list[dict]:
                 "Multiply by a scale and round to an integer": "That is integer quantization. A cast has no scale.",
             },
         ),
-        _choice(
+        choice(
             "A gradient of 1e-8 and an activation of 70,000 have to be stored in 16 bits. What works without scaling?",
             ("bf16", "It has fp32's exponent: both are ordinary numbers there, with two to three digits."),
             {
@@ -71,7 +74,7 @@ def quiz() -> list[dict]:
                 "Neither": "Both lie far inside bf16's range, about 1e-38 to 3e38.",
             },
         ),
-        _choice(
+        choice(
             "Why do mixed-precision products of 16-bit numbers add up in fp32?",
             (
                 "Because a long 16-bit sum stops growing",
@@ -102,19 +105,3 @@ def _stall(fmt) -> int:
     while fmt.round(total + 1.0) != total:
         total = fmt.round(total + 1.0)
     return int(total)
-
-
-def _choice(question: str, right: tuple[str, str], wrong: dict[str, str]) -> dict:
-    answers = [{"answer": right[0], "correct": True, "feedback": f"Yes. {right[1]}"}]
-    answers += [{"answer": text, "correct": False, "feedback": f"No. {why}"} for text, why in wrong.items()]
-    return {"question": question, "type": "multiple_choice", "answers": answers}
-
-
-def _numeric(question: str, right: int, why: str, wrong: dict[float, str]) -> dict:
-    answers = [{"type": "value", "value": right, "correct": True, "feedback": f"Yes. {why}"}]
-    answers += [
-        {"type": "value", "value": int(value), "correct": False, "feedback": f"No. {text}"}
-        for value, text in wrong.items()
-    ]
-    answers.append({"type": "default", "feedback": "No. Count the significant bits, the hidden one included."})
-    return {"question": question, "type": "numeric", "answers": answers}

@@ -30,14 +30,18 @@
 # %% [markdown]
 # ## The syllabus
 #
-# **You can take this unit now:**
+# **You can take these units now:**
 #
+# - **Lesson [01 · Why mixed precision](01_why_mixed_precision.ipynb)**. What is mixed, and what does it really save?
 # - **Lesson [02 · Number formats](02_number_formats.ipynb)**. What are fp16 and bf16, and how do they differ from fp32?
 # - **Exercises [01 · Number formats](../exercises/01_number_formats.ipynb)**. Can you decode, round and add in them?
+# - **Lesson [03 · Mixed precision in TensorFlow](03_mixed_precision_in_tensorflow.ipynb)**. What does Keras do for you,
+#   and what must you do yourself?
+# - **Exercises [02 · Mixed precision training](../exercises/02_mixed_precision_training.ipynb)**. Can you build the
+#   loss scale, the master weights, and a training loop that adjusts its precision?
 #
 # **Planned, not written yet:**
 #
-# - Lessons 01 and 03, exercises 02: mixed precision. What is it, what does it really save, how is it done in Keras?
 # - Lesson 04: quantization. What do scale and zero point do, and what does 8-bit inference gain?
 # - Lesson 05, exercises 03: quantization-aware training. When is post-training quantization not enough?
 # - Lesson 06, exercises 04: pruning. Which zeros make a model smaller, and which make it faster?
@@ -97,4 +101,4 @@ hardware.describe()
 # A "no" is nothing to worry about: everything in the course runs there. "It was slower on my machine, and this is why"
 # is a good answer in an interview.
 #
-# **Begin:** [02 · Number formats](02_number_formats.ipynb).
+# **Begin:** [01 · Why mixed precision](01_why_mixed_precision.ipynb).

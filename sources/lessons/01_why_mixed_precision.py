@@ -1,0 +1,660 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Why mixed precision
+#
+# After this lesson you can say what is mixed in mixed precision and what is not, add up the bytes of a training run
+# before you start it, and predict from the hardware whether 16 bits will be faster. It takes about 40 minutes; all
+# cells together run for about a minute on two cores.
+#
+# ## 1. The question
+#
+# > *What is mixed-precision training, and what are its advantages?*
+#
+# Nearly everybody begins with "half the memory, twice the speed". Both halves of that sentence are false in general,
+# and the follow-up question is always the same: *when?*
+
+# %% [markdown]
+# ## 2. The answer in 60 seconds
+#
+# In **mixed precision** (混合精度) a layer *computes* in a 16-bit format, fp16 or bf16, and *keeps* its weights in fp32.
+# In each step the weights are cast to a 16-bit working copy; products, activations and the gradients inside the
+# network are 16 bits wide; the gradients of the weights, the optimizer's state and the update are fp32. Sums that
+# need digits or range stay fp32 too: the accumulation inside a product where the hardware has it so, the softmax, the
+# loss.
+#
+# What you get for it:
+#
+# - **Memory.** The activations halve. Weights, gradients and optimizer state do not, and the working copy comes on top.
+#   So a large batch gains nearly half, and a small one *loses*.
+# - **Compute.** The number of operations stays the same. What rises is the throughput, and only where the hardware has
+#   units for the format, and only for layers wide enough to fill them.
+# - **Storage.** A checkpoint is as large as before, unless you cast it.
+# - **Training efficiency.** About the same accuracy after the same number of steps. So it is the step time, and the
+#   larger batch that fits.
+
+# %% [markdown]
+# ## 3. What the source article says
+#
+# Five claims, in our words, and what the cells below will show:
+#
+# - **A1.** Some or all parameters and intermediate results become fp16 "or the even smaller bf16". **Wrong twice.**
+#   Both are 16 bits wide, and the parameters stay fp32: that is the mixture (4.1).
+# - **A2.** Memory falls, since everything takes half. **Half-true**: the activations do (4.2).
+# - **A3.** The computational complexity is lower. **The wrong word.** The same operations are carried out, and a few
+#   casts more (4.3).
+# - **A4.** Storage costs fall. **Not by themselves** (4.5).
+# - **A5.** Training becomes faster. **It depends** on hardware and layer width, and can be predicted (4.4, 4.6).
+
+# %% [markdown]
+# ## 4. Evidence
+
+# %%
+from halfbits.quiet import import_tensorflow
+
+import_tensorflow()  # without the lines that TensorFlow writes when it starts
+
+import io
+import tempfile
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import ml_dtypes  # gives NumPy the type ml_dtypes.bfloat16
+import numpy as np
+import tensorflow as tf
+
+from halfbits import hardware
+from halfbits.data import digits
+from halfbits.measure import side_by_side
+from halfbits.models import mlp
+from halfbits.plots import COLOURS, LINES, style
+
+POLICIES = ("float32", "mixed_float16", "mixed_bfloat16", "float16")
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def build(policy, hidden=(64, 64), inputs=64):
+    """An MLP under a policy; a last layer without weights brings its logits to fp32."""
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        model = mlp(keras, hidden=hidden, inputs=inputs, seed=0)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    model.add(keras.layers.Activation("linear", dtype="float32", name="output"))
+    # compile switches loss scaling on under mixed_float16. XLA would fuse casts away on some machines: off.
+    model.compile(keras.optimizers.Adam(1e-3), cross_entropy, jit_compile=False)
+    return model
+
+
+# %% [markdown]
+# ### 4.1 What is mixed
+#
+# One dense layer under four policies, the last of them *pure* fp16. *Predict: which column is 16 bits wide in all three
+# 16-bit policies?*
+
+# %%
+x = tf.random.stateless_normal((8, 64), seed=(0, 0))
+print(f"{'policy':15} {'weights':9} {'result':9} {'gradient':9} {'slots':9}")
+dtypes = {}
+for policy in POLICIES:
+    layer = keras.layers.Dense(4, dtype=policy)
+    with tf.GradientTape() as tape:
+        result = layer(x)
+        loss = tf.reduce_sum(tf.cast(result, tf.float32))
+    gradient = tape.gradient(loss, layer.kernel.value)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(layer.trainable_variables)
+    slot = optimizer.variables[-1]
+    dtypes[policy] = (layer.kernel.dtype, result.dtype.name, gradient.dtype.name, slot.dtype)
+    print(f"{policy:15} " + " ".join(f"{dtype:9}" for dtype in dtypes[policy]))
+
+assert dtypes["mixed_float16"] == ("float32", "float16", "float32", "float32")
+assert dtypes["mixed_bfloat16"] == ("float32", "bfloat16", "float32", "float32")
+assert set(dtypes["float16"]) == {"float16"}
+assert np.dtype(np.float16).itemsize == np.dtype(ml_dtypes.bfloat16).itemsize == 2  # A1
+
+# %% [markdown]
+# Only what is *computed* is 16 bits wide. The weights, their gradients and the optimizer's slots (优化器槽位; Adam keeps
+# two numbers for each weight) are fp32. Pure fp16 is another thing, and the course will keep coming back to why nobody
+# trains in it (4.6).
+
+# %% [markdown]
+# ### 4.2 Where the bytes are
+#
+# The **activations** (激活值) are what the forward pass has to keep until the backward pass reads it. We need not guess
+# what that is. TensorFlow traces a step into a graph, first the forward operations, then those of the gradients. A
+# tensor that the first part makes and the second part reads has to be kept:
+
+
+# %%
+def trace(model, batch):
+    """The operations of the forward pass of one step, those of its gradients, and the gradients."""
+    forward_count = []
+
+    @tf.function(autograph=False)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(y, model(x, training=True))
+        forward_count.append(len(x.graph.get_operations()))
+        return tape.gradient(loss, model.trainable_variables)
+
+    x, y = tf.TensorSpec((batch, model.input_shape[1])), tf.TensorSpec((batch,), tf.int32)
+    graph = step.get_concrete_function(x, y).graph
+    operations, count = graph.get_operations(), forward_count[0]
+    return operations[:count], operations[count:], graph.outputs
+
+
+def kept_for_backward(forward, backward):
+    """The tensors that the forward pass makes and the backward pass reads."""
+    read = {tensor.ref() for op in backward for tensor in op.inputs}
+    return [tensor for op in forward for tensor in op.outputs if tensor.ref() in read]
+
+
+model = build("mixed_bfloat16", hidden=(1024, 1024), inputs=784)
+forward, backward, _ = trace(model, batch=128)
+for tensor in kept_for_backward(forward, backward):
+    print(f"{tensor.op.type:36} {tensor.dtype.name:9} {tuple(tensor.shape)}")
+
+# %% [markdown]
+# Read it from top to bottom: the images, cast (the first kernel's gradient needs them); the first hidden layer; the
+# *working copy* (工作副本) of the second kernel, which carries the gradient through that layer; the second hidden layer;
+# the copy of the last kernel; what the loss keeps, in fp32. The first kernel's copy is missing: nobody asks for the
+# gradient of the images.
+#
+# Now everything that takes memory, in bytes, for 784-1024-1024-10, Adam, and a batch of 128. *Predict: which of the
+# four policies needs the most?*
+
+
+# %%
+def size(tensor):
+    return int(np.prod(tensor.shape)) * tf.as_dtype(tensor.dtype).size
+
+
+def training_bytes(policy, batch, hidden=(1024, 1024), inputs=784):
+    """What a training step keeps in memory, counted on the real objects."""
+    model = build(policy, hidden, inputs)
+    model.optimizer.build(model.trainable_variables)
+    shapes = {tuple(v.shape) for v in model.trainable_variables}
+    slots = {id(v): v for v in model.optimizer.variables if tuple(v.shape) in shapes}
+    forward, backward, gradients = trace(model, batch)
+    kept = kept_for_backward(forward, backward)
+    return {
+        "weights": sum(map(size, model.trainable_variables)),
+        "working copy": sum(
+            size(t) for t in kept if t.op.type == "Cast" and tuple(t.shape) in shapes
+        ),
+        "gradients": sum(map(size, gradients)),
+        "optimizer": sum(map(size, slots.values())),
+        "activations": sum(size(t) for t in kept if t.shape.rank and t.shape[0] == batch),
+    }
+
+
+PARTS = ("weights", "working copy", "gradients", "optimizer", "activations")
+measured = {policy: training_bytes(policy, batch=128) for policy in POLICIES}
+print(f"{'MB, batch 128':14}" + "".join(f"{policy:>15}" for policy in POLICIES))
+for part in PARTS:
+    print(f"{part:14}" + "".join(f"{measured[p][part] / 1e6:15.2f}" for p in POLICIES))
+total = {policy: sum(parts.values()) for policy, parts in measured.items()}
+print(f"{'total':14}" + "".join(f"{total[p] / 1e6:15.2f}" for p in POLICIES))
+
+# %%
+parameters = build("float32", (1024, 1024), 784).count_params()
+fp32, mixed = measured["float32"], measured["mixed_bfloat16"]
+assert mixed == measured["mixed_float16"]
+assert fp32["weights"] == fp32["gradients"] == 4 * parameters
+assert fp32["optimizer"] == 8 * parameters
+assert all(mixed[part] == fp32[part] for part in ("weights", "gradients", "optimizer"))
+assert mixed["working copy"] == 2 * (1024 * 1024 + 1024 * 10)
+assert 0.5 < mixed["activations"] / fp32["activations"] < 0.51
+assert total["mixed_bfloat16"] > total["float32"]
+print(
+    f"activations: {mixed['activations'] / fp32['activations']:.3f} of fp32's. "
+    f"Everything: {total['mixed_bfloat16'] / total['float32']:.3f} of fp32's."
+)
+
+# %% [markdown]
+# At a batch of 128 mixed precision takes **more** memory than fp32: the working copy costs more than the halved
+# activations save. (The activations are a hair above one half, since the loss keeps its own in fp32.)
+#
+# Only the activations grow with the batch. So the total is a straight line, and two batch sizes give it; a third checks
+# it.
+
+
+# %%
+def line(policy):
+    """Bytes that do not depend on the batch, and bytes an example."""
+    one, two = (sum(training_bytes(policy, batch).values()) for batch in (32, 64))
+    slope = (two - one) / 32
+    return one - 32 * slope, slope
+
+
+lines = {policy: line(policy) for policy in POLICIES}
+for policy, (fixed, per_example) in lines.items():
+    assert fixed + 128 * per_example == total[policy]
+    print(f"{policy:15} {fixed / 1e6:6.2f} MB + {per_example / 1e3:5.2f} kB an example")
+
+(fixed32, slope32), (fixed16, slope16) = lines["float32"], lines["mixed_bfloat16"]
+break_even = (fixed16 - fixed32) / (slope32 - slope16)
+print(f"mixed precision needs less than fp32 from a batch of {int(np.ceil(break_even))}")
+assert 300 < break_even < 450
+
+# %% tags=["nbval-ignore-output"]
+batch = np.logspace(0, 5, 200)
+with style():
+    fig, ax = plt.subplots()
+    for policy, name in (("mixed_bfloat16", "bf16"), ("float16", "fp16")):
+        fixed, slope = lines[policy]
+        share = (fixed + slope * batch) / (fixed32 + slope32 * batch)
+        label = "mixed (fp16 or bf16)" if name == "bf16" else "pure fp16"
+        ax.semilogx(batch, share, ls=LINES[name], color=COLOURS[name], label=label)
+    ax.axhline(1, color=COLOURS["fp32"], lw=1, label="fp32")
+    ax.plot(break_even, 1, "o", color="black")
+    ax.annotate(
+        f"batch {break_even:.0f}",
+        (break_even, 1),
+        xytext=(8, 8),
+        textcoords="offset points",
+    )
+    ax.set(xlabel="batch size (examples)", ylabel="memory, as a share of fp32's", ylim=(0, 1.2))
+    ax.set_title("Half the memory? Only where the activations are nearly all of it")
+    ax.legend(loc="lower left")
+    plt.show()
+
+# %% [markdown]
+# This network has few activations for its weights. A convolutional network or a transformer on long texts has many, and
+# gains at a batch of 1 already. The sum decides, and exercise 7 of
+# [exercises 02](../exercises/02_mixed_precision_training.ipynb) has you write it.
+#
+# (What is counted here is what *must* be kept. An allocator keeps more: buffers that are free again, and work space
+# for the kernels.)
+
+# %% [markdown]
+# ### 4.3 The same operations
+#
+# Two graphs, fp32 and bf16: the operations of a step, counted. *Which kinds of operation does mixed precision save?*
+
+
+# %%
+def multiplications(ops):
+    """Of all matrix products: rows of the result times its columns times the length of a sum."""
+    total = 0
+    for op in ops:
+        if op.type == "MatMul":
+            rows, columns = op.outputs[0].shape
+            length = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
+            total += rows * columns * length
+    return total
+
+
+steps = {}
+for policy in ("float32", "mixed_bfloat16"):
+    forward, backward, _ = trace(build(policy, (1024, 1024), 784), batch=128)
+    steps[policy] = ops = [*forward, *backward]
+    kinds = {kind: sum(op.type == kind for op in ops) for kind in ("MatMul", "Relu", "Cast")}
+    print(f"{policy:15} {multiplications(ops):,} multiplications in products | {kinds}")
+in_fp32, in_bf16 = steps.values()
+assert multiplications(in_fp32) == multiplications(in_bf16) > 0
+assert sum(op.type == "Cast" for op in in_bf16) > sum(op.type == "Cast" for op in in_fp32)
+
+# %% [markdown]
+# None. The same products, and more casts. "Complexity" is a count of operations, and it did not move; what can move is
+# the time that one of them takes.
+
+# %% [markdown]
+# ### 4.4 Faster? Ask the hardware first
+#
+# A 16-bit number is half as many bytes to move, and a unit that multiplies 16-bit numbers takes less silicon, so chips
+# have more of them. Where there are none, the numbers are converted to fp32 and back, and that costs. What is there on
+# your machine?
+
+# %% tags=["nbval-ignore-output"]
+machine = hardware.describe()
+gpus = [
+    tf.config.experimental.get_device_details(d) for d in tf.config.list_physical_devices("GPU")
+]
+gpu = (
+    hardware.Gpu(gpus[0].get("device_name", "GPU"), gpus[0].get("compute_capability"))
+    if gpus
+    else None
+)
+device = gpu.name if gpu else machine.cpu
+support = hardware.gpu_support(gpu) if gpu else hardware.accelerated(machine)["CPU"]
+print("TensorFlow computes on:", device)
+for name in ("fp32", "fp16", "bf16"):
+    print(f"  {name}: {support[name].answer:8} {support[name].reason}")
+
+# %% [markdown]
+# **Write your prediction down**: which of fp32, fp16 and bf16 trains a wide network fastest here? Then see what the
+# course predicts from the hardware alone, before anything is timed:
+
+# %% tags=["nbval-ignore-output"]
+prediction = hardware.fastest_in_training(machine, gpu)
+print("predicted:", " or ".join(prediction.formats) or "nothing", "|", prediction.reason)
+
+# %% [markdown]
+# Now the race. Two hidden layers, a batch of 128, and plain SGD, whose update is cheap, so that the products decide.
+# Each round times the three formats one after the other, and what counts is the median of the rounds' ratios: a machine
+# that is busy with something else slows all three.
+
+
+# %%
+FORMATS = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
+WIDTHS = (64, 256, 1024, 2048)
+
+
+def step_of(policy, width, batch=128):
+    """One training step, which returns when its loss is there."""
+    model = build(policy, (width, width), width)
+    model.compile(keras.optimizers.SGD(0.01), cross_entropy, jit_compile=False)
+    random = np.random.default_rng(0)
+    x = tf.constant(random.random((batch, width), np.float32))
+    y = tf.constant(random.integers(0, 10, batch))
+    steps = 3 if width < 2048 else 1
+    return lambda: [float(model.train_on_batch(x, y)) for _ in range(steps)]
+
+
+# %% tags=["nbval-ignore-output"]
+speedups = {}
+print(f"{'width':>6}" + "".join(f"{f'{name} against fp32':>26}" for name in ("bf16", "fp16")))
+for width in WIDTHS:
+    times = side_by_side({name: step_of(FORMATS[name], width) for name in FORMATS}, rounds=11)
+    speedups[width] = {name: times.speedup(name, over="fp32") for name in ("bf16", "fp16")}
+    print(f"{width:6}" + "".join(f"{ratio!s:>26}" for ratio in speedups[width].values()))
+print("(how many times faster: median, and the quartiles of 11 rounds)")
+
+# %% [markdown]
+# Above 1 is faster than fp32, below 1 slower. The prediction is held to it at the largest width: the format predicted
+# must win, or lose by less than a tenth, which is noise.
+
+# %%
+at_width = {"fp32": 1.0} | {name: ratio.median for name, ratio in speedups[max(WIDTHS)].items()}
+if prediction.formats:
+    best = max(at_width.values())
+    assert max(at_width[name] for name in prediction.formats) > 0.9 * best, at_width
+print("the prediction held, or nothing was predicted")
+
+# %% tags=["nbval-ignore-output"]
+with style():
+    fig, ax = plt.subplots()
+    for name in ("bf16", "fp16"):
+        ratios = [speedups[width][name] for width in WIDTHS]
+        middle = [ratio.median for ratio in ratios]
+        errors = [
+            [ratio.median - ratio.low for ratio in ratios],
+            [ratio.high - ratio.median for ratio in ratios],
+        ]
+        ax.errorbar(
+            WIDTHS,
+            middle,
+            errors,
+            ls=LINES[name],
+            marker="o",
+            capsize=3,
+            color=COLOURS[name],
+            label=f"mixed, {name}",
+        )
+    ax.axhline(1, color=COLOURS["fp32"], lw=1, label="fp32")
+    ax.set_xscale("log", base=2)
+    ax.set(
+        xlabel="width of the hidden layers (units)", ylabel="speed against fp32", xticks=WIDTHS
+    )
+    ax.set_xticklabels(WIDTHS)
+    ax.set_ylim(bottom=0)
+    fastest = max(at_width, key=at_width.get)
+    ax.set_title(f"On this machine {fastest} wins at width {max(WIDTHS)}")
+    ax.legend()
+    plt.show()
+
+# %% [markdown]
+# How it came out on two of our machines, idle, with two cores each: on a CPU with AVX512_BF16, bf16 was 1.02 times as
+# fast as fp32 at width 256, 1.4 times at 512 and 1.8 times at 1024, and fp16 was slower than fp32 from 256 to 4096. On
+# one without 16-bit arithmetic (AVX2 only), bf16 and fp16 were 0.75 to 0.96 times as fast from 64 to 2048. Three things
+# decide, in this order:
+#
+# 1. **The hardware.** Without units for the format there is nothing to gain.
+# 2. **The width.** At width 64 a step is nearly all overhead: Python, starting kernels, casts. No format helps there.
+# 3. **The mixture of operations.** Only products get faster. If they take a share *s* of the step and become *r* times
+#    as fast, the step becomes 1 / (1 − s + s/r) times as fast (Amdahl's law). Twice as fast products, which are 80 % of
+#    the step, give:
+
+# %%
+for share in (0.5, 0.8, 0.95):
+    print(
+        f"products are {share:.0%} of the step, and 2x as fast: {1 / (1 - share + share / 2):.2f}x"
+    )
+assert round(1 / (1 - 0.8 + 0.8 / 2), 2) == 1.67
+
+# %% [markdown]
+# The optimizer is a part that does not shrink: its numbers are fp32, whatever the policy.
+
+# %% [markdown]
+# ### 4.5 What is stored
+#
+# Train a 64-256-256-10 network on the digits in every policy and save it. *Predict: the file of which policy is the
+# largest?*
+
+# %%
+data = digits()
+x, y = data.train_and_validation
+
+
+def train(policy, epochs=10):
+    model = build(policy, (256, 256))
+    keras.utils.set_random_seed(0)
+    history = model.fit(x, y, epochs=epochs, batch_size=64, verbose=0)
+    return model, history.history["loss"]
+
+
+trained = {policy: train(policy) for policy in POLICIES}
+
+
+def file_bytes(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        return path.stat().st_size
+
+
+stored = {policy: file_bytes(model) for policy, (model, _) in trained.items()}
+weights = trained["float32"][0].count_params()
+for policy, bytes_ in stored.items():
+    print(f"{policy:15} {bytes_ / weights:5.1f} bytes a weight")
+assert abs(stored["mixed_bfloat16"] / stored["float32"] - 1) < 0.01
+assert stored["mixed_float16"] > 1.5 * stored["float32"]
+
+# %% [markdown]
+# Twelve bytes a weight: the weight and Adam's two slots, all fp32, with and without bf16. And `mixed_float16` is *larger*:
+# the loss-scaling wrapper's state and that of the optimizer inside it are both saved, so the slots are there twice.
+# The file is as narrow as the *variables* are, and mixed precision leaves them alone.
+#
+# To store half, drop the optimizer and cast. What does the cast cost?
+
+# %%
+model = trained["mixed_bfloat16"][0]
+own = model.get_weights()
+
+
+def npz_bytes(arrays):
+    """The size of a file of these arrays. NumPy's files know no bfloat16: its bits are kept as uint16."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, *(a.view(np.uint16) if a.dtype == ml_dtypes.bfloat16 else a for a in arrays)
+    )
+    return buffer.tell()
+
+
+def right(model):
+    return int(np.sum(np.argmax(model.predict(data.test.x, verbose=0), axis=1) == data.test.y))
+
+
+before = right(model)
+print(f"float32  {npz_bytes(own) / weights:.2f} bytes a weight, {before} of 397 right")
+for dtype in (np.float16, ml_dtypes.bfloat16):
+    cast = [array.astype(dtype) for array in own]
+    model.set_weights([array.astype(np.float32) for array in cast])
+    ratio, after = npz_bytes(cast) / npz_bytes(own), right(model)
+    print(
+        f"{np.dtype(dtype).name:8} {npz_bytes(cast) / weights:.2f} bytes a weight,",
+        "as many right, within two images" if abs(after - before) <= 2 else f"{after} right",
+    )
+    assert 0.5 < ratio < 0.52
+    assert abs(after - before) <= 2
+model.set_weights(own)
+
+# %% [markdown]
+# For *using* a model, 16-bit weights will do. For going on with its *training* they will not: the small updates that a
+# master weight collects would be rounded away ([lesson 02](02_number_formats.ipynb), 4.6).
+
+# %% [markdown]
+# ### 4.6 Does it train as well?
+#
+# The four runs from above, side by side. *One of them went wrong from the first epoch. Which, and why?*
+
+# %% tags=["nbval-ignore-output"]
+with style():
+    fig, ax = plt.subplots()
+    for policy, name in (
+        ("float32", "fp32"),
+        ("mixed_bfloat16", "bf16"),
+        ("mixed_float16", "fp16"),
+    ):
+        ax.semilogy(
+            range(1, 11), trained[policy][1], ls=LINES[name], color=COLOURS[name], label=policy
+        )
+    ax.set(xlabel="epoch", ylabel="training loss (nats)")
+    ax.set_title("Three loss curves lie on one another; pure float16 is far off the chart")
+    ax.legend()
+    plt.show()
+for policy, (model, losses) in trained.items():
+    print(
+        f"{policy:15} loss of the first epoch {losses[0]:8.3f}, of the last {losses[-1]:7.3f}; "
+        f"test accuracy {right(model) / 397:.3f}"
+    )
+
+# %%
+accuracy = {policy: right(model) / 397 for policy, (model, _) in trained.items()}
+for policy in ("mixed_bfloat16", "mixed_float16"):
+    assert abs(accuracy[policy] - accuracy["float32"]) < 0.02
+first_losses = {policy: losses[0] for policy, (_, losses) in trained.items()}
+assert not first_losses["float16"] < 20 * first_losses["float32"]  # NaN is not below it either
+assert np.float16(1e-8) == 0 < np.float16(1e-7)
+
+# %% [markdown]
+# In pure fp16 the first epoch's loss is NaN or in the hundreds; which of the two depends on the seed. Adam divides by
+# √v + ε, and v is a square: of a gradient of 10⁻⁴ it is 10⁻⁸, which is zero in fp16, and ε = 10⁻⁷ is all that is left
+# below the line. The step becomes hundreds of times too large. The weights grow, and where something overflows, NaN
+# follows. With fp32 slots this does not happen: that is what the mixture is for. One step with a
+# steady gradient, in each format:
+
+# %%
+gradient = 1e-4
+for dtype in (np.float32, np.float16):
+    v = dtype(gradient) * dtype(gradient)
+    step = dtype(gradient) / (np.sqrt(v) + dtype(1e-7))
+    print(
+        f"{np.dtype(dtype).name}: v = {float(v):.3g}, step = {float(step):.4g} learning rates"
+    )
+assert np.float16(gradient) * np.float16(gradient) == 0
+
+# %% [markdown]
+# So mixed precision takes the same steps to the same place. Training *efficiency* is then the step time of 4.4, and the
+# memory of 4.2 where it lets a larger batch fit.
+
+# %% [markdown]
+# ## 5. What the answer sounds like
+#
+# **Weak.** "You train in fp16 instead of fp32. That halves the memory and doubles the speed." *What about the weights?
+# Which memory? On what hardware?*
+#
+# **Good.** "Layers compute in fp16 or bf16 on fp32 master weights. The activations halve; weights, gradients and
+# optimizer state stay fp32, and there is a 16-bit copy of the weights on top. It is faster where there are units for
+# the format, Tensor Cores or AMX for instance. With fp16 I need loss scaling. Accuracy stays the same."
+#
+# **Senior.** The good answer, and: "So the gain in memory depends on the share of the activations; I add it up before I
+# promise it: with Adam 16 bytes a parameter in fp32, 18 with the copy. At small batches it costs memory. The FLOPs are
+# the same; I look at the compute capability or the CPU's flags, predict, and then measure my own step, since narrow
+# layers and memory-bound operations gain nothing. Checkpoints do not shrink; for serving I cast separately and test.
+# And I compare accuracy at equal steps over several seeds before I switch a team over."
+
+# %% [markdown]
+# ## 6. Follow-ups
+#
+# **Why keep fp32 weights at all?** An update is often smaller than half the gap between two 16-bit numbers around the
+# weight, and is then rounded away ([lesson 02](02_number_formats.ipynb), 4.6). Exercise 6 has you show it.
+#
+# **How many bytes a parameter with Adam?** fp32: 4 weight + 4 gradient + 8 slots = 16. Mixed, as Keras does it: 2 more
+# for the working copy. Some libraries keep the gradients in 16 bits, and come to 16 again.
+
+# %%
+per_parameter = {"float32": 4 + 4 + 8, "mixed, as Keras does it": 2 + 4 + 4 + 8}
+print(per_parameter)
+assert per_parameter["float32"] * parameters == sum(
+    measured["float32"][part] for part in ("weights", "gradients", "optimizer")
+)
+
+# %% [markdown]
+# **Is fp16 or bf16 the better choice?** bf16 where the hardware has it: no loss scaling, no overflow to watch. fp16 has
+# three more bits of mantissa and runs on older GPUs. [Lesson 02](02_number_formats.ipynb) has the layouts,
+# [lesson 03](03_mixed_precision_in_tensorflow.ipynb) the training.
+#
+# **And TF32?** On NVIDIA GPUs from Ampere on, TensorFlow multiplies fp32 tensors in TF32 unless told otherwise: 10 bits
+# of mantissa, fp32's range, 4 bytes in memory. A speed-up "against fp32" is one against TF32 there. Say which you mean.
+
+# %%
+print("TF32 allowed:", tf.config.experimental.tensor_float_32_execution_enabled())
+assert tf.config.experimental.tensor_float_32_execution_enabled()
+
+# %% [markdown]
+# **Where does it not help at all?** Where the data loader is the bottleneck, where layers are narrow, where the work is
+# embeddings and element-wise operations rather than products, and on hardware without the units.
+
+# %% [markdown]
+# ## 7. Quiz
+#
+# Seven questions. A wrong answer says why it is wrong.
+
+# %% tags=["nbval-ignore-output"]
+from jupyterquiz import display_quiz
+
+from halfbits.questions import QUIZ_LOOK, why_mixed_precision
+
+display_quiz(why_mixed_precision.quiz(), **QUIZ_LOOK)
+
+# %% [markdown]
+# ## 8. Seen in the wild
+#
+# - **A third of the memory, three quarters of the speed.** A convolutional network on an RTX 2080 Ti fell from 3,787 MB
+#   to 1,229 MB, and from 20 steps a second to 15. [tensorflow/tensorflow #40397](https://github.com/tensorflow/tensorflow/issues/40397)
+# - **Too small to gain.** 60,554 parameters: the casts cost more than the products save, says the answer.
+#   [tensorflow/tensorflow #34406](https://github.com/tensorflow/tensorflow/issues/34406)
+# - **A CPU without the instructions.** Training runs in fp16 and bf16 without an error, and much slower than in fp32;
+#   an Intel engineer explains that bf16 is imitated there.
+#   [tensorflow/tensorflow #42422](https://github.com/tensorflow/tensorflow/issues/42422),
+#   [intel/ai-reference-models #64](https://github.com/intel/ai-reference-models/issues/64)
+# - **A card of compute capability 7.5 without Tensor Cores.** The guide's example takes four times as long in
+#   `mixed_float16` on a GTX 1660 Ti. (The capability alone does not tell: this is why the course predicts nothing for
+#   7.5.) [tensorflow/tensorflow #44191](https://github.com/tensorflow/tensorflow/issues/44191)
+
+# %% [markdown]
+# ## 9. References
+#
+# - P. Micikevicius et al., *Mixed Precision Training*, ICLR 2018,
+#   [arXiv:1710.03740](https://arxiv.org/abs/1710.03740): fp32 master weights, loss scaling, fp16 products with fp32
+#   accumulation; accuracy like fp32's on the networks that they tried.
+# - D. Kalamkar et al., *A Study of BFLOAT16 for Deep Learning Training*, 2019,
+#   [arXiv:1905.12322](https://arxiv.org/abs/1905.12322).
+# - S. Rajbhandari et al., *ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*, 2020,
+#   [arXiv:1910.02054](https://arxiv.org/abs/1910.02054): the bytes of mixed-precision training with Adam, 16 a parameter
+#   with 16-bit gradients.
+# - Keras 3, [Mixed precision policy API](https://keras.io/api/mixed_precision/policy/).
+# - TensorFlow, [Mixed precision](https://www.tensorflow.org/guide/mixed_precision), section on supported hardware.
+# - oneDNN, [Data types](https://uxlfoundation.github.io/oneDNN/dev_guide_data_types.html): which CPU computes in which
+#   format.
+#
+# **Next:** the formats themselves, [02 · Number formats](02_number_formats.ipynb).
