@@ -56,7 +56,7 @@ def digits() -> Splits:
 
 
 def fashion_mnist() -> Splits:
-    """28×28 images of clothes, 50,000 to train on, 10,000 to validate and 10,000 to test; 30 MB from the network once.
+    """28×28 images of clothes, 50,000 to train on, 10,000 to validate and 10,000 to test; 31 MB from the network once.
 
     Raises:
         DataUnavailable: there is no network and no earlier download.
@@ -67,7 +67,7 @@ def fashion_mnist() -> Splits:
         (x, y), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
     except Exception as error:  # Keras raises a bare Exception where a download fails
         raise DataUnavailable(
-            "Fashion-MNIST is downloaded once (30 MB, from storage.googleapis.com), and that did not work: "
+            "Fashion-MNIST is downloaded once (31 MB, from storage.googleapis.com), and that did not work: "
             f"{error}. Without a network use halfbits.data.digits(), which needs none."
         ) from error
     rest, test = (Examples((a / 255).astype(np.float32), b.astype(np.int64)) for a, b in ((x, y), (x_test, y_test)))

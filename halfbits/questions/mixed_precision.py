@@ -48,10 +48,11 @@ def quiz() -> list[dict]:
             "In a custom Keras 3 loop, what do you give to `LossScaleOptimizer.apply`?",
             (
                 "The gradients of the scaled loss, as they are",
-                "apply divides by the scale, checks, skips or applies, and adjusts the scale.",
+                "apply checks them, skips the step or divides by the scale and applies, and adjusts the scale.",
             ),
             {
-                "The gradients, divided by the scale": "Then they are unscaled twice: a step 32,768 times too short.",
+                "The gradients, divided by the scale": "Then they are unscaled twice: with SGD and the first scale, a "
+                "step 32,768 times too short.",
                 "The gradients of the unscaled loss": "apply divides by the scale all the same; and nothing was saved "
                 "from underflow.",
                 "The gradients and the scale": "It knows its scale.",
@@ -76,14 +77,14 @@ def quiz() -> list[dict]:
             {
                 35: "2¹⁶ = 65536 is infinite in fp16: its largest number is 65504.",
                 15: "That is the scale that Keras begins with. Here there is far more room.",
-                16: "Count from the gradient: 2⁻¹⁹ has to stay below 65520, which is almost 2¹⁶.",
+                16: "2¹⁶ is about the largest product: 2⁻¹⁹ × 2ᵏ has to stay below 65520, so k counts from −19.",
             },
             "Find the largest power of two below 65520 first.",
         ),
         choice(
             "The loss scale has fallen to 2⁻⁴⁰ and the number of optimizer steps stands still. What is wrong?",
             (
-                "Something makes a NaN that no scale can mend",
+                "The forward pass makes a NaN or an infinity, which no scale can mend",
                 "Every step is skipped and the scale halves each time: find the operation and run it in fp32.",
             ),
             {
@@ -93,17 +94,18 @@ def quiz() -> list[dict]:
             },
         ),
         choice(
-            "Two workers reduce the gradients of a mixed_bfloat16 model in bf16 instead of fp32. What changes?",
+            "Two workers reduce the gradients of a mixed_bfloat16 MLP in bf16 instead of fp32. What changes?",
             (
                 "Half the bytes, and one more rounding, in the sum",
-                "The local gradients are bf16 numbers already; only their sum is rounded anew.",
+                "The local gradients are bf16 numbers already (without weight penalties or shared layers); only their "
+                "sum is rounded anew.",
             ),
             {
                 "Half the bytes, and every gradient is rounded before it is sent": "They came out of bf16 products: "
                 "the cast changes none of them.",
                 "Half the bytes, and the variables become bf16": "The reduced gradients are cast back; variables stay "
                 "fp32.",
-                "Nothing, TensorFlow sends fp32 anyway": "The loopback counters say otherwise: exactly half.",
+                "Nothing, TensorFlow sends fp32 anyway": "The loopback counters say otherwise: half.",
             },
         ),
     ]

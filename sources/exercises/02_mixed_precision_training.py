@@ -302,7 +302,8 @@ check(master_weight_step)
 #
 # There are as many gradients, and as many entries in each **slot** (优化器槽位) of the optimizer, as there are
 # parameters. Adam has two slots, SGD with momentum one, plain SGD none. The activations are kept for the backward pass,
-# for every example of the batch.
+# for every example of the batch. (Two things are left out: in Keras the working copy is made anew in each step, and the
+# last layer in float32 has activations of four bytes.)
 
 
 # %%
@@ -362,8 +363,8 @@ check(training_memory)
 # Three things to know before you start:
 #
 # - A layer computes in its **dtype policy** (数据类型策略): `"mixed_float16"` means float16 arithmetic on float32
-#   variables. The policy is set when the layer is made, so a copy has to be made with it: `model.get_config()` gives
-#   a description of the layers that you can edit, and `type(model).from_config(config)` builds it. (`clone_model`
+#   variables. A layer takes its policy when it is made. The model given has to stay as it is, so make a copy with
+#   other policies: `model.get_config()` gives a description of the layers that you can edit, and `type(model).from_config(config)` builds it. (`clone_model`
 #   would do too, but in today's Keras it fails on a compiled model whose loss is a function of your own.)
 # - `compute_loss` of a compiled model gives its loss, with the regularization of its layers.
 # - A `tf.function` remembers what Python values it saw when it was traced. Hand it the scale as an argument, and make
@@ -405,8 +406,9 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
 
     A step takes the gradients of the loss times the scale, with the layers in training mode,
     and divides them by the scale in float32. If all are finite, they are applied. If not, the
-    step is skipped: the weights and the optimizer stay as they were, and the scale is halved,
-    but not below 1. `strategy.growth_interval` finite steps in a row, across the ends of
+    step is skipped: the trainable weights and the optimizer stay as they were (the moving
+    statistics of a batch normalization have moved by then), and the scale is halved, but not
+    below 1. `strategy.growth_interval` finite steps in a row, across the ends of
     epochs too, double it.
 
     A layer in half precision whose own gradients were not all finite in
@@ -455,7 +457,7 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             optimizer = keras.optimizers.Adam(1e-3)
         copy.compile(optimizer, loss, auto_scale_loss=False)  # Keras might scale it as well
-        optimizer.build(copy.trainable_variables)  # a tf.function cannot make variables
+        optimizer.build(copy.trainable_variables)  # so that they can take over an old state
         return copy
 
     def all_finite(gradients):
@@ -597,8 +599,9 @@ assert results["float16, not scaled"]["mean"] < results["float32"]["mean"] - 0.0
 # ### The library way
 #
 # In a project you would write five lines: set the policy, keep the last layer in float32, `compile`, `fit`. Under
-# `mixed_float16`, `compile` wraps the optimizer in a `LossScaleOptimizer`, whose rules are the ones that you have just
-# written: begin at 2¹⁵, halve on overflow, double after 2,000 finite steps. It does not demote layers.
+# `mixed_float16`, `compile` wraps the optimizer in a `LossScaleOptimizer`, whose rules are almost the ones that you have
+# just written: begin at 2¹⁵, halve on overflow, double after 2,000 finite steps. It has no floor at 1, and does not demote
+# layers.
 
 
 # %%

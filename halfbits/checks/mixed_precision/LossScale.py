@@ -417,7 +417,7 @@ class DownToOne(Right):
 
 @misconception
 class GrowsByAddition(Right):
-    """You add `factor`, and subtract it. Gradients differ by powers of two: multiply, and divide."""
+    """You add `factor`, and subtract it. Gradients differ by many orders of magnitude: multiply, and divide."""
 
     def grow(self):
         self.value = self.value + self.factor
@@ -457,8 +457,8 @@ class GrowsOnOverflow(Right):
 
 @misconception
 class NeverGrows(Right):
-    """Your scale only shrinks. After `growth_interval` finite steps in a row it has to try a larger one, since the
-    gradients become smaller as training goes on."""
+    """Your scale only shrinks. After `growth_interval` finite steps in a row it has to try a larger one: gradients
+    often become smaller as training goes on, and one early overflow would keep the scale down for good."""
 
     def grow(self):
         pass

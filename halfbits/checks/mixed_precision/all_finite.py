@@ -243,8 +243,8 @@ def below_the_largest_of_float16(gradients):
 
 @misconception
 def cast_to_float16(gradients):
-    """You cast to float16 before you looked. A finite float32 above 65504 becomes an infinity by that: look at the
-    elements as they come."""
+    """You cast to float16 before you looked. A finite float32 of 65520 or more becomes an infinity by that: look
+    at the elements as they come."""
     return every(lambda values: tf.math.is_finite(tf.cast(values, tf.float16)), gradients)
 
 

@@ -9,7 +9,7 @@ from halfbits.grading.exercise import misconception
 
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32}
 # The first whole number that the format does not have. It lies half-way, and goes to the even number below it, where
-# TensorFlow's bfloat16 matmul ends too, which cuts off on a CPU.
+# TensorFlow's bfloat16 matmul ends too, which cuts off on a CPU without bfloat16 units.
 FIRST_GAP = {"float16": 2049.0, "bfloat16": 257.0}
 
 OUTPUT, GRADIENTS, VARIABLES = "the output", "the gradients", "the variables afterwards"
@@ -226,7 +226,7 @@ def always_float16(x, kernel, bias, compute_dtype):
 @misconception
 def bfloat16_through_float16(x, kernel, bias, compute_dtype):
     """You computed in float16 and cast the result to the dtype asked for. The computation itself must be in
-    `compute_dtype`: bfloat16 has float32's range, and float16 overflows at 65504."""
+    `compute_dtype`: bfloat16 has float32's range, and float16 ends at 65504."""
     return tf.cast(right(x, kernel, bias, tf.float16), compute_dtype)
 
 

@@ -888,7 +888,7 @@ def non_finite_steps_applied(model, strategy, train_data, epochs=1):
 @misconception
 def non_finite_gradients_zeroed(model, strategy, train_data, epochs=1):
     """You put zeros where a gradient is not finite and take the step. Momentum and Adam move the weights on a zero
-    gradient too, and the other layers take half a step. Skip it: do not call the optimizer at all."""
+    gradient too, and the other layers step without this one. Skip it: do not call the optimizer at all."""
 
     class Wrong(Training):
         def apply(self, gradients, finite):

@@ -254,8 +254,8 @@ def loss_divided(loss_fn, variables, loss_scale):
 
 @misconception
 def scaled_outside_the_tape(loss_fn, variables, loss_scale):
-    """You scaled the loss after the `with` block. The tape records only what happens inside it, and knows nothing of
-    the scaled loss: every gradient is None. Multiply inside."""
+    """You computed or scaled the loss outside the `with` block. The tape records only what happens inside it, and every
+    gradient is None: call `loss_fn` and multiply inside."""
     with tf.GradientTape() as tape:
         loss = loss_fn()
     scaled = loss * loss_scale
@@ -263,9 +263,9 @@ def scaled_outside_the_tape(loss_fn, variables, loss_scale):
 
 
 @misconception
-def loss_computed_before_the_tape(loss_fn, variables, loss_scale):
-    """You called `loss_fn` before the tape was there. It records only what happens inside its `with` block, and every
-    gradient is None: call it inside, and only there."""
+def loss_computed_twice(loss_fn, variables, loss_scale):
+    """You called `loss_fn` twice. That is twice the work, and a loss with dropout in it gives another value each time:
+    call it once, inside the `with` block."""
     loss_fn()
     return right(loss_fn, variables, loss_scale)
 
@@ -288,7 +288,7 @@ def in_the_dtype_of_the_variable(loss_fn, variables, loss_scale):
 
 @misconception
 def loss_scaled_in_float16(loss_fn, variables, loss_scale):
-    """You cast the loss to float16 before you scaled it. A scale above 65504 is infinite there, and a small loss is
+    """You cast the loss to float16 before you scaled it. A scale of 65536 is infinite there, and a small loss is
     zero: the loss is float32, leave it so."""
     with tf.GradientTape() as tape:
         loss = tf.cast(loss_fn(), tf.float16) * tf.cast(loss_scale, tf.float16)
@@ -350,7 +350,7 @@ def overflow_is_zeroed(loss_fn, variables, loss_scale):
 
 @misconception
 def scale_wired_in(loss_fn, variables, loss_scale):
-    """You used 2^15 whatever `loss_scale` says. Scale and unscale by the argument."""
+    """You divided by 2^15 whatever `loss_scale` says. Unscale by what the loss was scaled by."""
     gradients = of_scaled_loss(loss_fn, variables, loss_scale)
     return [unscaled(gradient, 2.0**15) for gradient in gradients]
 

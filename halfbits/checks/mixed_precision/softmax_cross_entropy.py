@@ -143,7 +143,7 @@ def test_close_and_far_from_zero(answer):
 
 
 def test_large_batch(answer):
-    """A hundred thousand rows: neither their sum nor their number fits into half precision"""
+    """A hundred thousand rows: neither their sum nor their number fits into float16, and bfloat16 lacks the digits"""
     for dtype in (np.float16, ml_dtypes.bfloat16):
         hold(answer, [pattern(100_000, 2, dtype)])
 
@@ -177,8 +177,8 @@ def computed_in_half(logits, labels):
 
 @misconception
 def cast_after_the_subtraction(logits, labels):
-    """You subtracted the maximum in half precision and cast then. The difference is −∞ in float16 where it is below
-    −65504, and loses digits elsewhere: cast first."""
+    """You subtracted the maximum in half precision and cast then. The difference is −∞ in float16 where it is
+    −65520 or below, and loses digits elsewhere: cast first."""
     shifted = single(logits - tf.reduce_max(logits, axis=1, keepdims=True))
     return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - picked(shifted, labels))
 
@@ -294,8 +294,8 @@ def largest_logit_for_the_label(logits, labels):
 
 @misconception
 def in_float64(logits, labels):
-    """You computed in float64. It is exact, but slow on every accelerator and not needed: float32 is asked for, and its
-    dtype is checked."""
+    """You computed in float64. That is more than is needed, and slow on most accelerators: float32 is asked for, and
+    its dtype is checked."""
     return tf.reduce_mean(loss_of(tf.cast(logits, tf.float64), labels))
 
 

@@ -128,8 +128,8 @@ def mixed_halves_everything(parameters, activations_per_example, batch_size, pol
 
 @misconception
 def no_working_copy(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
-    """You forgot the working copy. Mixed precision computes with half-precision copies of the weights, which it keeps
-    beside the float32 ones: two bytes a parameter more."""
+    """You forgot the working copy. Mixed precision computes with half-precision copies of the weights, which
+    stand beside the float32 ones during the step: two bytes a parameter more."""
     memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
     return with_other(memory, working_copy=0)
 
