@@ -177,8 +177,8 @@ def gradient_rounded(master, gradient, learning_rate, compute_dtype):
 
 @misconception
 def learning_rate_rounded(master, gradient, learning_rate, compute_dtype):
-    """You cast the learning rate to `compute_dtype`. In float16, 0.001 is off by 0.04 % and 1e-9 is 0: let it be multiplied
-    in float32."""
+    """You cast the learning rate to `compute_dtype`. In float16, 0.001 is off by 0.04 % and 1e-9 is 0: let it be
+    multiplied in float32."""
     return right(master, gradient, tf.cast(tf.cast(learning_rate, compute_dtype), tf.float32), compute_dtype)
 
 
