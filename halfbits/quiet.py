@@ -21,6 +21,7 @@ def import_tensorflow() -> None:
         import keras  # noqa: F401
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")  # the warnings of its Python part would stand in red under the cell
         tf.zeros(1) + 1.0  # the first operation finds the devices, and says so
 
 

@@ -14,6 +14,7 @@ from halfbits.grading.values import difference, show, snapshot, unchanged
 
 _NO_VALUE = object()
 _ENOUGH_FAILURES = 100
+_MESSAGE_CHARACTERS = 300
 
 
 class Mismatch(AssertionError):
@@ -92,8 +93,8 @@ class Call:
     def outcome_text(self) -> str:
         """What came out, in words."""
         if self.raised is not None:
-            message = f": {self.raised}" if str(self.raised) else ""
-            return f"{type(self.raised).__name__}{message}"
+            message = _in_a_line(self.raised)
+            return f"{type(self.raised).__name__}{': ' if message else ''}{message}"
         if self.returned is _NO_VALUE:
             return "no answer in time"
         return show(self.returned)
@@ -127,7 +128,7 @@ class Answer:
         formats: dict[int, Callable] | None = None,
         use: Callable | None = None,
     ):
-        self._function = function
+        self.function = function
         self._use = use
         self._name = name
         self._budget = budget
@@ -143,9 +144,9 @@ class Answer:
         try:
             with quiet(call.output):
                 if self._use:
-                    call.returned = self._budget.run(self._use, (self._function, *given))
+                    call.returned = self._budget.run(self._use, (self.function, *given))
                 else:
-                    call.returned = self._budget.run(self._function, given)
+                    call.returned = self._budget.run(self.function, given)
         except (Exception, SystemExit, GeneratorExit) as error:
             call.raised = error
         finally:
@@ -181,19 +182,26 @@ class Answer:
         innermost = call.raised.__traceback__
         while innermost.tb_next:
             innermost = innermost.tb_next
-        return innermost.tb_frame.f_code in own_codes(self._function)
+        return innermost.tb_frame.f_code in own_codes(self.function)
 
     def accepts(self, count: int) -> bool:
         """Whether the answer can be called with so many positional arguments (True where that cannot be told)."""
         if self._use:
             return True
         try:
-            inspect.signature(self._function).bind(*[None] * count)
+            inspect.signature(self.function).bind(*[None] * count)
         except TypeError:
             return False
         except ValueError:
             return True
         return True
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What an exception says, without the traceback that AutoGraph puts before it and the details that follow."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    line = lines[-1] if lines[0] == "in user code:" else lines[0]
+    return line if len(line) <= _MESSAGE_CHARACTERS else f"{line[:_MESSAGE_CHARACTERS]} …"
 
 
 def own_codes(function: Callable) -> set[CodeType]:

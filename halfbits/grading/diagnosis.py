@@ -39,7 +39,7 @@ def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Cal
             continue
         best = _best(exercise, failing, made, held, least_share=0.9)
         if best:
-            return best, f"One thing that is wrong: {_sentence(exercise, best)}"
+            return best, f"First: {_sentence(exercise, best)}"
     return None, None
 
 
@@ -101,7 +101,11 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
             return "Your function prints its answer and returns None. Put `return` where it says `print`."
         return "Your function returned None every time. Did you forget a `return`?"
     if call.returned is None:
+        if not any(map(_returns_something, own_codes(answer.function))):
+            return "Your function has no `return`."
         return "Your function returned None here: one of its branches has no `return`."
+    if isinstance(call.returned, Exception):
+        return "Your function returns an exception. `raise` it."
     if inspect.isgenerator(call.returned):
         return "Your function is a generator, since it says `yield`. Use `return`."
     if isinstance(call.returned, FunctionType):
@@ -111,7 +115,12 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
 
 def _of_exception(answer: Answer, call: Call) -> str | None:
     error = call.raised
-    if isinstance(error, NotImplementedError):
+    if "convert a symbolic" in str(error) and "numpy" in str(error).lower():
+        return (
+            "You called NumPy on a tensor. Inside `tf.function` a tensor has no values yet, only a graph is drawn: "
+            "use TensorFlow's operations."
+        )
+    if isinstance(error, NotImplementedError) and not str(error):
         innermost = traceback.extract_tb(error.__traceback__)[-1].name
         return f"Your function calls `{innermost}`, which is not written yet. Write that first, and run its cell."
     if isinstance(error, NameError):
@@ -123,12 +132,23 @@ def _of_exception(answer: Answer, call: Call) -> str | None:
         )
     if isinstance(error, ValueError) and "truth value of an array" in str(error):
         return (
-            "`if`, `and` and `or` want one True or False, and a comparison of arrays gives one for each element. "
-            "Work on the whole array, with `np.where` for instance."
+            "`if`, `and` and `or` want one True or False, and an array has one for each element. Say what you mean: "
+            "`is not None`, `.all()`, `.any()`; or work on the whole array, with `np.where` for instance."
         )
     if isinstance(error, TypeError) and "for ^" in str(error):
         return "`^` is exclusive or in Python. A power is written `**`."
     return None
+
+
+def _returns_something(code: CodeType) -> bool:
+    """Whether a function's code has a `return` with a value, or is a generator."""
+    steps = list(dis.get_instructions(code))
+    for before, step in zip([None, *steps], steps, strict=False):
+        if step.opname == "RETURN_CONST" and step.argval is not None:
+            return True
+        if step.opname == "RETURN_VALUE" and not (before and before.opname == "LOAD_CONST" and before.argval is None):
+            return True
+    return False
 
 
 def learner_line(function: Callable, error: BaseException) -> str | None:

@@ -83,7 +83,9 @@ class Report:
         for check in self.checks:
             lines.append(f"  {'✓' if check.held else '✗'} {check.name}")
             outcome = check.call.outcome_text if check.call is not None and check.call.raised is not None else None
-            if outcome is None or outcome not in seen:  # the same exception once is enough
+            if outcome is not None and outcome in seen:
+                lines.append("      got       the same exception as above")
+            else:
                 lines += [f"      {label:9} {text}" for label, text in _details(check)]
             seen.add(outcome)
         lines += [f"  {label}: {text}" for label, text in self._remarks()]
@@ -133,11 +135,11 @@ def _code(text: str) -> str:
 
 def _check_html(check: Check, is_open: bool) -> str:
     sign, colour, word = ("✓", _BLUE, "held") if check.held else ("✗", _VERMILLION, "not held")
-    head = f"<span style='color:{colour};font-weight:700' aria-label='{word}'>{sign}</span> {escape(check.name)}"
+    head = f"<span style='color:{colour};font-weight:700' aria-label='{word}'>{sign}</span> {_with_code(check.name)}"
     cell = "padding:.05em .8em .05em 0;text-align:left;vertical-align:top"
     rows = "".join(
         f"<tr style='background:none'><td style='{cell};opacity:.75'>{label}</td>"
-        f"<td style='{cell};overflow-wrap:anywhere'>{escape(text) if label == 'because' else _code(text)}</td></tr>"
+        f"<td style='{cell};overflow-wrap:anywhere'>{_with_code(text) if label == 'because' else _code(text)}</td></tr>"
         for label, text in _details(check)
     )
     if not rows:

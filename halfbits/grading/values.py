@@ -98,7 +98,7 @@ def _sequence_difference(got, expected: list | tuple, rtol: float, atol: float) 
     for index, (item, wanted) in enumerate(zip(got, expected, strict=True)):
         reason = difference(item, wanted, rtol, atol)
         if reason:
-            return f"item {index}: {reason}"
+            return f"item {index}: {_instead(item, wanted, reason)}"
     return None
 
 
@@ -113,8 +113,12 @@ def _mapping_difference(got, expected: Mapping, rtol: float, atol: float) -> str
     for key, value in expected.items():
         reason = difference(got[key], value, rtol, atol)
         if reason:
-            return f"{key!r}: {reason}"
+            return f"{key!r}: {_instead(got[key], value, reason)}"
     return None
+
+
+def _instead(got, expected, reason: str) -> str:
+    return f"{show(got)} instead of {show(expected)}" if reason == DIFFERENT else reason
 
 
 def _bool_difference(got, expected) -> str | None:

@@ -488,6 +488,85 @@ class ValueIsAMethod(Right):
         pass
 
 
+@misconception
+class CountBeginsAtOne(Right):
+    """Your scale grows a step too early the first time, and after each overflow or growth as it should: the count
+    begins at 0 in `__init__` too."""
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, factor=2.0):
+        super().__init__(initial, growth_interval, factor)
+        self.count = 1
+
+
+@misconception
+class BoundOfItsOwn(Right):
+    """Your scale stops at a bound of your own. It may grow as long as it is finite in float32."""
+
+    def grow(self):
+        self.value = min(self.value * self.factor, 2.0**24)
+
+
+@misconception
+class BitwiseNot(Right):
+    """You wrote `~finite`. Of a Python bool that is −1 or −2, and both count as true: write `not finite`."""
+
+    def update(self, finite):
+        self.after_overflow() if ~finite else self.after_finite()
+        return not ~finite
+
+
+@misconception
+class WholeNumbers(Right):
+    """You keep the scale as a whole number (`int`, `//`). With a factor of 1.5 it is not one: use floats, and `/`."""
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, factor=2.0):
+        super().__init__(int(initial), growth_interval, factor)
+
+    def grow(self):
+        self.value = int(self.value * self.factor)
+
+    def shrink(self):
+        self.value = max(int(self.value // self.factor), 1)
+
+
+@misconception
+class BackBelowInitial(Right):
+    """An overflow takes your scale back to where it began. It is divided by `factor`, from wherever it is."""
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, factor=2.0):
+        super().__init__(initial, growth_interval, factor)
+        self.initial = initial
+
+    def shrink(self):
+        self.value = max(min(self.value, self.initial) / self.factor, 1.0)
+
+
+@misconception
+class KeptInFloat16(Right):
+    """You keep the scale in float16, which ends at 65504. It is a number for float32 computations: a Python float."""
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, factor=2.0):
+        super().__init__(np.float16(initial), growth_interval, np.float16(factor))
+
+    def grow(self):
+        with np.errstate(over="ignore"):
+            grown = np.float16(self.value * self.factor)
+        self.value = grown if np.isfinite(grown) else self.value
+
+    def shrink(self):
+        self.value = max(np.float16(self.value / self.factor), np.float16(1))
+
+
+@misconception
+class AnotherName(Right):
+    """Your class has no `.value`. Call the attribute that, since the training loop reads it by that name."""
+
+    def __init__(self, initial=2.0**15, growth_interval=2000, factor=2.0):
+        super().__init__(initial, growth_interval, factor)
+        del self.value
+        self.scale = initial
+
+
 HINTS = (
     "Besides its value the object has to remember one number. Which, and when does it go back to 0? (On two "
     "occasions.)",

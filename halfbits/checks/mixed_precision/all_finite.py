@@ -82,9 +82,9 @@ def test_opposite_infinities(answer):
 def test_huge_and_finite(answer):
     """Huge and finite numbers, whose sum and squares overflow"""
     fp16, bf16, fp32 = 65504.0, float(ml_dtypes.finfo(ml_dtypes.bfloat16).max), float(np.finfo(np.float32).max)
-    hold(answer, [[single(65510)], [single(70000)], [single(1e20, 1e20)], [single(fp32, fp32)], [single(-fp32, -fp32)]])
-    hold(answer, [[half(300, 300)], [half(fp16, fp16)], [half(-fp16, -fp16)], [brain(bf16, bf16), single(fp32)]])
-    hold(answer, [[single(fp32), single(fp32)], [half(*[60000] * 9), half(60000)], [single(1e30, 1e-30)]])
+    lists = [[single(65510)], [single(70000)], [single(1e20, 1e20)], [single(fp32, fp32)], [single(-fp32, -fp32)]]
+    lists += [[half(300, 300)], [half(fp16, fp16)], [half(-fp16, -fp16)], [brain(bf16, bf16), single(fp32)]]
+    hold(answer, [*lists, [single(fp32), single(fp32)], [half(*[60000] * 9), half(60000)], [single(1e30, 1e-30)]])
 
 
 def test_dtypes(answer):
@@ -180,8 +180,8 @@ def positive_infinity_only(gradients):
 
 @misconception
 def last_gradient_only(gradients):
-    """Your result is that of the last gradient: each one overwrites what the one before has said. Combine them with
-    `and`."""
+    """Your result is that of the last gradient: each one overwrites what the one before has said. Combine them with `&`
+    (`tf.logical_and`)."""
     return right(present(gradients)[-1:])
 
 
@@ -243,8 +243,8 @@ def below_the_largest_of_float16(gradients):
 
 @misconception
 def cast_to_float16(gradients):
-    """You cast to float16 before you looked. A finite float32 of 65520 or more becomes an infinity by that: look
-    at the elements as they come."""
+    """You cast to float16 before you looked. A finite float32 of 65520 or more becomes an infinity by that: look at the
+    elements as they come."""
     return every(lambda values: tf.math.is_finite(tf.cast(values, tf.float16)), gradients)
 
 
@@ -305,6 +305,72 @@ def return_inside_the_loop(gradients):
         if gradient is not None and not tf.reduce_all(tf.math.is_finite(values_of(gradient))):
             return False
     return True
+
+
+@misconception
+def cast_to_float32(gradients):
+    """You cast to float32 before you looked. A finite float64 of 3.5·10³⁸ and more becomes an infinity by that: look at
+    the elements as they come."""
+    return every(lambda values: tf.math.is_finite(tf.cast(values, tf.float32)), gradients)
+
+
+@misconception
+def one_answer_a_gradient(gradients):
+    """You return one answer for each gradient. One for all of them is asked for: combine them."""
+    return [tf.reduce_all(tf.math.is_finite(values)) for values in present(gradients)]
+
+
+@misconception
+def raises_where_not_finite(gradients):
+    """You raise an error where a gradient is not finite (`tf.debugging.check_numerics`). An overflow is no error here
+    but an answer, False: the training skips the step and goes on."""
+    for values in present(gradients):
+        tf.debugging.check_numerics(values, "gradient")
+    return tf.constant(True)
+
+
+@misconception
+def one_axis_only(gradients):
+    """You reduced along one axis only. A matrix leaves a vector of answers then, and a scalar has no axis:
+    `tf.reduce_all` without `axis` takes all of them."""
+    result = tf.constant(True)
+    for values in present(gradients):
+        result = result & tf.reduce_all(tf.math.is_finite(values), axis=0)
+    return result
+
+
+@misconception
+def by_rows(gradients):
+    """You go through the rows of a gradient in Python. A scalar has none, and inside `tf.function` their number may be
+    unknown: ask the whole tensor at once."""
+    result = True
+    for values in present(gradients):
+        for row in values:
+            if not bool(tf.reduce_all(tf.math.is_finite(row))):
+                result = False
+    return result
+
+
+@misconception
+def size_from_the_static_shape(gradients):
+    """You count the elements by the static `.shape`. Inside `tf.function` a length may be unknown, None; you need no
+    count: `tf.reduce_all` of nothing is True."""
+    return right([values for values in present(gradients) if np.prod(values.shape) != 0])
+
+
+@misconception
+def stacked_elements(gradients):
+    """You put the gradients, element by element, into one tensor. Their shapes differ, and that fails: reduce each of
+    them to one answer first."""
+    finite = [tf.math.is_finite(values) for values in present(gradients)]
+    return tf.reduce_all(tf.stack(finite)) if finite else tf.constant(True)
+
+
+@misconception
+def below_the_largest_of_its_dtype(gradients):
+    """You compared with the largest number of the dtype, and excluded it. That number is finite: `tf.math.is_finite`
+    knows."""
+    return every(lambda values: tf.abs(values) < values.dtype.max, gradients)
 
 
 HINTS = (

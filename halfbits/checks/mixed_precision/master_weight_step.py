@@ -115,6 +115,13 @@ def test_large_products(answer):
     hold(answer, cases + [(single(0), single(odd), 1.0, dtype, TENSORS) for odd in (257, 2049, 1e6) for dtype in HALF])
 
 
+def test_overflow_is_passed_on(answer):
+    """A gradient that is not finite makes a weight that is not finite: skipping is decided elsewhere"""
+    for what in (TENSORS, ARRAYS):
+        call = answer(single(1, 2), single(np.inf, 4), 0.5, "float16", what)
+        call.equals((single(-np.inf, 0), np.array([-np.inf, 0], np.float16)))
+
+
 def test_learning_rate(answer):
     """A learning rate that half precision does not have"""
     cases = [(single(0, 1), single(1, -3), rate, "float16", TENSORS) for rate in (0.001, 0.3, 1e-9)]
@@ -271,6 +278,89 @@ def astype_on_a_tensor(master, gradient, learning_rate, compute_dtype):
     """You called `.astype`, which arrays have and tensors have not. `tf.cast` takes both."""
     new_master = master - learning_rate * gradient.astype(np.float32)
     return new_master, new_master.astype(DTYPES[compute_dtype])
+
+
+@misconception
+def working_copy_steps_by_itself(master, gradient, learning_rate, compute_dtype):
+    """Your working copy makes its own step, in half precision, where small updates are lost. It is the cast of the new
+    master weight."""
+    copy = tf.cast(master, compute_dtype) - tf.cast(learning_rate, compute_dtype) * tf.cast(gradient, compute_dtype)
+    return subtracted(master, gradient, learning_rate), copy
+
+
+@misconception
+def update_rounded(master, gradient, learning_rate, compute_dtype):
+    """You rounded the update to `compute_dtype`. It is subtracted from a float32 weight: leave it in float32."""
+    update = tf.cast(learning_rate * tf.cast(gradient, tf.float32), compute_dtype)
+    return both(master - tf.cast(update, tf.float32), compute_dtype)
+
+
+@misconception
+def master_in_float64(master, gradient, learning_rate, compute_dtype):
+    """Your new master weight is float64. It comes in float32 and stays float32, or it would not fit its variable."""
+    new_master = tf.cast(master, tf.float64) - learning_rate * tf.cast(gradient, tf.float64)
+    return both(new_master, compute_dtype)
+
+
+@misconception
+def master_forgotten(master, gradient, learning_rate, compute_dtype):
+    """You returned the working copy alone. Two things are asked for: `return new_master, working_copy`."""
+    return right(master, gradient, learning_rate, compute_dtype)[1]
+
+
+@misconception
+def returned_as_a_dict(master, gradient, learning_rate, compute_dtype):
+    """You returned a dict. A pair is asked for: `return new_master, working_copy`."""
+    new_master, working_copy = right(master, gradient, learning_rate, compute_dtype)
+    return {"new_master": new_master, "working_copy": working_copy}
+
+
+@misconception
+def divided_by_the_learning_rate(master, gradient, learning_rate, compute_dtype):
+    """You divided by the learning rate. Multiply: a smaller rate makes a smaller step."""
+    return right(master, gradient, 1 / learning_rate, compute_dtype)
+
+
+@misconception
+def saturated(master, gradient, learning_rate, compute_dtype):
+    """You used `tf.saturate_cast`, which turns what is too large into the largest number. Then nobody notices the
+    overflow: `tf.cast` gives an infinity."""
+    new_master = subtracted(master, gradient, learning_rate)
+    return new_master, tf.saturate_cast(tf.convert_to_tensor(new_master), tf.as_dtype(compute_dtype))
+
+
+@misconception
+def overflow_hidden(master, gradient, learning_rate, compute_dtype):
+    """You replaced gradients that are not finite. Whether to skip such a step is decided before this one, for all
+    weights together; here it would be half a step."""
+    gradient = tf.cast(gradient, tf.float32)
+    return right(master, tf.where(tf.math.is_finite(gradient), gradient, 0.0), learning_rate, compute_dtype)
+
+
+@misconception
+def row_by_row(master, gradient, learning_rate, compute_dtype):
+    """You go through the rows in Python. A scalar has none, an empty array has nothing to stack, and inside
+    `tf.function` their number may be unknown: the operators take whole arrays."""
+    gradient = tf.cast(gradient, tf.float32)
+    rows = [master[i] - learning_rate * gradient[i] for i in range(master.shape[0])]
+    return both(tf.stack(rows), compute_dtype)
+
+
+@misconception
+def variable_inside(master, gradient, learning_rate, compute_dtype):
+    """You made a `tf.Variable`. Inside `tf.function` one may be made only when the function is traced first; none is
+    needed: a subtraction gives the new weight."""
+    variable = tf.Variable(master)
+    variable.assign_sub(learning_rate * tf.cast(gradient, tf.float32))
+    return both(variable.read_value(), compute_dtype)
+
+
+@misconception
+def assigned_to_the_argument(master, gradient, learning_rate, compute_dtype):
+    """You called `.assign_sub` on `master`, which is a tensor or an array here, not a variable. Return a new weight:
+    `new_master = master - …`."""
+    master.assign_sub(learning_rate * tf.cast(gradient, tf.float32))
+    return both(master, compute_dtype)
 
 
 HINTS = (

@@ -105,6 +105,9 @@ def test_dtype_of_x(answer):
     hold(answer, layers, OUTPUT)
     # Exact, and beyond float16.
     hold(answer, [(np.array([[256.0]], np.float16), single([512]), single(0))], OUTPUT)
+    hold(
+        answer, [(np.array([[70000.0]], dtype), single([0.5]), single(0)) for dtype in (np.float32, np.float64)], OUTPUT
+    )
 
 
 def test_operands_are_rounded(answer):
@@ -174,8 +177,8 @@ def returned_in_float32(x, kernel, bias, compute_dtype):
 
 @misconception
 def bias_added_in_float32(x, kernel, bias, compute_dtype):
-    """You added the bias in float32. The sum is an operation of the layer as well: cast the bias to `compute_dtype`,
-    as you did with the kernel."""
+    """You added the bias in float32. The sum is an operation of the layer as well: cast the bias to `compute_dtype`, as
+    you did with the kernel."""
     x, kernel = half(x, kernel, dtype=compute_dtype)
     return tf.cast(tf.cast(tf.matmul(x, kernel), tf.float32) + bias, compute_dtype)
 
@@ -278,6 +281,49 @@ def leading_axes_flattened(x, kernel, bias, compute_dtype):
     """You flattened all axes but the last and did not put them back. The result has the leading axes of x, and the
     units in place of the inputs."""
     return right(tf.reshape(x, (-1, x.shape[-1])), kernel, bias, compute_dtype)
+
+
+@misconception
+def x_through_float16(x, kernel, bias, compute_dtype):
+    """You cast x to float16 first, and then to `compute_dtype`. What float16 does not have is lost on the way, range
+    and digits: one cast is enough."""
+    return right(tf.cast(x, tf.float16), kernel, bias, compute_dtype)
+
+
+@misconception
+def saturated(x, kernel, bias, compute_dtype):
+    """You used `tf.saturate_cast`, which turns what is too large into the largest number. Then nobody notices the
+    overflow, and no loss scale reacts to it: `tf.cast` gives an infinity."""
+    operands = (tf.saturate_cast(tf.convert_to_tensor(one), tf.as_dtype(compute_dtype)) for one in (x, kernel, bias))
+    x, kernel, bias = operands
+    return tf.matmul(x, kernel) + bias
+
+
+@misconception
+def activated(x, kernel, bias, compute_dtype):
+    """You put a ReLU behind the layer. The contract asks for x · kernel + bias, negative numbers too."""
+    return tf.nn.relu(right(x, kernel, bias, compute_dtype))
+
+
+@misconception
+def float16_or_else_float32(x, kernel, bias, compute_dtype):
+    """You know "float16" and compute in float32 for every other name. `compute_dtype` may be "bfloat16" too: pass the
+    name on to `tf.cast`."""
+    return right(x, kernel, bias, "float16" if compute_dtype == "float16" else "float32")
+
+
+@misconception
+def two_dimensions_only(x, kernel, bias, compute_dtype):
+    """Your product takes x with two dimensions only. It may have more, with the inputs in the last one: `tf.matmul`
+    takes all of them."""
+    x, kernel, bias = half(x, kernel, bias, dtype=compute_dtype)
+    return tf.einsum("bi,iu->bu", x, kernel) + bias
+
+
+@misconception
+def nothing_returned(x, kernel, bias, compute_dtype):
+    """Your function has no `return`, so it gives None back."""
+    right(x, kernel, bias, compute_dtype)
 
 
 HINTS = (

@@ -288,8 +288,8 @@ def in_the_dtype_of_the_variable(loss_fn, variables, loss_scale):
 
 @misconception
 def loss_scaled_in_float16(loss_fn, variables, loss_scale):
-    """You cast the loss to float16 before you scaled it. A scale of 65536 is infinite there, and a small loss is
-    zero: the loss is float32, leave it so."""
+    """You cast the loss to float16 before you scaled it. A scale of 65536 is infinite there, and a small loss is zero:
+    the loss is float32, leave it so."""
     with tf.GradientTape() as tape:
         loss = tf.cast(loss_fn(), tf.float16) * tf.cast(loss_scale, tf.float16)
     return [unscaled(gradient, loss_scale) for gradient in tape.gradient(loss, variables)]
@@ -364,6 +364,108 @@ def variables_updated(loss_fn, variables, loss_scale):
         if gradient is not None:
             variable.assign_sub(tf.cast(0.01 * gradient, variable.dtype))
     return gradients
+
+
+@misconception
+def gradient_tested_for_truth(loss_fn, variables, loss_scale):
+    """You wrote `if g`. That asks a tensor for its truth, which one with several elements does not have: `if g is not
+    None`."""
+    return [
+        unscaled(gradient, loss_scale) if gradient else None
+        for gradient in of_scaled_loss(loss_fn, variables, loss_scale)
+    ]
+
+
+@misconception
+def none_is_converted(loss_fn, variables, loss_scale):
+    """You made a tensor of None. The gradient of a variable that the loss does not depend on is None: test for it, and
+    pass it on."""
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [tf.cast(tf.convert_to_tensor(gradient), tf.float32) / loss_scale for gradient in gradients]
+
+
+@misconception
+def sparse_not_unscaled(loss_fn, variables, loss_scale):
+    """You passed sparse gradients on as they are. `tf.IndexedSlices` are gradients too: unscale them in float32."""
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [g if isinstance(g, tf.IndexedSlices) else unscaled(g, loss_scale) for g in gradients]
+
+
+@misconception
+def rows_overwritten(loss_fn, variables, loss_scale):
+    """You wrote the rows of a sparse gradient one over the other. A row that was gathered twice has two contributions:
+    add them up, as `tf.convert_to_tensor` does."""
+
+    def dense(gradient, variable):
+        if not isinstance(gradient, tf.IndexedSlices):
+            return gradient
+        empty = tf.zeros(variable.shape, gradient.dtype)
+        return tf.tensor_scatter_nd_update(empty, gradient.indices[:, None], gradient.values)
+
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [unscaled(dense(g, v), loss_scale) for g, v in zip(gradients, variables, strict=True)]
+
+
+@misconception
+def tape_used_twice(loss_fn, variables, loss_scale):
+    """You asked the tape more than once. It forgets what it recorded after the first `tape.gradient`: ask for all
+    variables at once."""
+    with tf.GradientTape() as tape:
+        loss = loss_fn() * loss_scale
+    return [unscaled(tape.gradient(loss, variable), loss_scale) for variable in variables]
+
+
+@misconception
+def clipped(loss_fn, variables, loss_scale):
+    """You clipped the gradients. That is a step of its own, which comes later, and not in every training."""
+    return tf.clip_by_global_norm(right(loss_fn, variables, loss_scale), 1.0)[0]
+
+
+@misconception
+def rounded_to_float16(loss_fn, variables, loss_scale):
+    """You cast the scaled gradients to float16. A variable in float32 has a gradient in float32, which may be larger
+    than 65504 or need more digits: cast to float32 only."""
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [None if g is None else single(tf.cast(single(g), tf.float16)) / loss_scale for g in gradients]
+
+
+@misconception
+def reciprocal_in_half(loss_fn, variables, loss_scale):
+    """You made 1/`loss_scale` in half precision. For a scale of 2**24 and more that loses digits or is 0: divide in
+    float32."""
+    inverse = single(tf.cast(1.0 / loss_scale, tf.float16))
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [None if g is None else single(g) * inverse for g in gradients]
+
+
+@misconception
+def arrays_returned(loss_fn, variables, loss_scale):
+    """You left TensorFlow (`.numpy()`). Inside `tf.function` there are no values yet, only a graph is drawn: cast and
+    divide with TensorFlow."""
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [None if g is None else tf.constant(single(g).numpy()) / loss_scale for g in gradients]
+
+
+@misconception
+def own_scale(loss_fn, variables, loss_scale):
+    """You scaled and unscaled by a number of your own. The scale is `loss_scale`: it is adjusted during training."""
+    return right(loss_fn, variables, 2.0**12)
+
+
+@misconception
+def by_name(loss_fn, variables, loss_scale):
+    """You keyed the gradients by the variables' names. Names need not be different: go by the position."""
+    with tf.GradientTape() as tape:
+        loss = loss_fn() * loss_scale
+    gradients = tape.gradient(loss, {variable.name: variable for variable in variables})
+    return [unscaled(gradients[variable.name], loss_scale) for variable in variables]
+
+
+@misconception
+def floor_division(loss_fn, variables, loss_scale):
+    """You divided with `//`, which rounds down to a whole number. Divide with `/`."""
+    gradients = of_scaled_loss(loss_fn, variables, loss_scale)
+    return [None if g is None else single(g) // loss_scale for g in gradients]
 
 
 HINTS = (

@@ -101,6 +101,12 @@ def test_unequal_sizes(answer):
     hold(answer, [pattern(*size, dtype) for size in sizes for dtype in (np.float16, ml_dtypes.bfloat16)])
 
 
+def test_many_classes(answer):
+    """More classes than half precision has whole numbers, and a thousand rows"""
+    many = [pattern(2, 300, ml_dtypes.bfloat16)[0], pattern(2, 2100, np.float16)[0]]
+    hold(answer, [(many[0], [257, 259]), (many[1], [2049, 2051]), pattern(1000, 3, np.float16)])
+
+
 def test_huge_logits(answer):
     """Logits of ±60000 give a finite loss"""
     big = 60000.0
@@ -177,16 +183,16 @@ def computed_in_half(logits, labels):
 
 @misconception
 def cast_after_the_subtraction(logits, labels):
-    """You subtracted the maximum in half precision and cast then. The difference is −∞ in float16 where it is
-    −65520 or below, and loses digits elsewhere: cast first."""
+    """You subtracted the maximum in half precision and cast then. The difference is −∞ in float16 where it is −65520 or
+    below, and loses digits elsewhere: cast first."""
     shifted = single(logits - tf.reduce_max(logits, axis=1, keepdims=True))
     return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - picked(shifted, labels))
 
 
 @misconception
 def mean_in_half(logits, labels):
-    """You took the mean in half precision. The sum of many losses does not fit, and small ones are lost beside it:
-    stay in float32 to the end."""
+    """You took the mean in half precision. The sum of many losses does not fit, and small ones are lost beside it: stay
+    in float32 to the end."""
     return single(tf.reduce_mean(tf.cast(loss_of(single(logits), labels), logits.dtype)))
 
 
@@ -244,8 +250,9 @@ def clipped_probabilities(logits, labels):
 
 @misconception
 def epsilon_in_the_logarithm(logits, labels):
-    """You added a small number inside the logarithm. It bounds the loss of a confident wrong row, and it makes the loss
-    of a right one negative. With the row's maximum subtracted, the sum is 1 or more and needs no such help."""
+    """You added a small number to the probability, inside the logarithm. It bounds the loss of a confident wrong row.
+    Do not compute the probability at all: log Σ exp(z − m) − (z_y − m) is its negative logarithm, and is never
+    log(0)."""
     return tf.reduce_mean(-tf.math.log(picked(tf.nn.softmax(single(logits)), labels) + 1e-7))
 
 
@@ -304,6 +311,117 @@ def outside_tensorflow(logits, labels):
     """You left TensorFlow (NumPy, `.numpy()`), where the tape cannot follow: no gradient reaches the logits. Use `tf`
     operations only."""
     return tf.constant(loss_of(single(logits), labels).numpy().mean())
+
+
+@misconception
+def softmax_by_hand(logits, labels):
+    """You divided exp(z) by the sum of the exp(z). exp(89) is infinite in float32, and ∞/∞ is NaN; a confident wrong
+    row gives log(0). Subtract each row's maximum, and stay with logarithms: log Σ exp − logit."""
+    powers = tf.exp(single(logits))
+    return tf.reduce_mean(-tf.math.log(picked(powers / tf.reduce_sum(powers, axis=1, keepdims=True), labels)))
+
+
+@misconception
+def maximum_without_keepdims(logits, labels):
+    """You took the maximum without `keepdims=True`. It has the shape (batch,) then, and is subtracted along the wrong
+    axis, or does not fit."""
+    logits = single(logits)
+    shifted = logits - tf.reduce_max(logits, axis=1)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - picked(shifted, labels))
+
+
+@misconception
+def column_against_row(logits, labels):
+    """You subtracted a (batch,) tensor from a (batch, 1) one. That makes a (batch, batch) matrix, which has the same
+    mean and takes batch² numbers: give both the same shape."""
+    shifted = single(logits) - tf.reduce_max(single(logits), axis=1, keepdims=True)
+    rows = tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1, keepdims=True))
+    return tf.reduce_mean(rows - picked(shifted, labels))
+
+
+@misconception
+def labels_of_the_first_row(logits, labels):
+    """You gathered along axis 1 without `batch_dims=1`. That takes the columns of all labels from every row; each row
+    needs its own."""
+    shifted = single(logits) - tf.reduce_max(single(logits), axis=1, keepdims=True)
+    return tf.reduce_mean(
+        tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - tf.gather(shifted, labels, axis=1)[:, 0]
+    )
+
+
+@misconception
+def labels_in_half(logits, labels):
+    """You cast the labels to the dtype of the logits. bfloat16 has no 257 and float16 no 2049, so that two classes
+    become one: labels stay integers."""
+    logits32 = single(logits)
+    classes = tf.cast(tf.range(tf.shape(logits)[1]), logits.dtype)
+    hit = single(classes[None] == tf.cast(labels, logits.dtype)[:, None])
+    shifted = logits32 - tf.reduce_max(logits32, axis=1, keepdims=True)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - tf.reduce_sum(hit * shifted, axis=1))
+
+
+@misconception
+def int32_labels_only(logits, labels):
+    """You put the labels beside a `tf.range`, which is int32. Labels may be int64: cast one to the other."""
+    shifted = single(logits) - tf.reduce_max(single(logits), axis=1, keepdims=True)
+    places = tf.stack([tf.range(tf.shape(logits)[0]), labels], axis=1)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - tf.gather_nd(shifted, places))
+
+
+@misconception
+def mean_of_the_row_subtracted(logits, labels):
+    """You subtracted the mean of each row. The largest exponential can still overflow: subtract the row's maximum."""
+    shifted = single(logits) - tf.reduce_mean(single(logits), axis=1, keepdims=True)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - picked(shifted, labels))
+
+
+@misconception
+def epsilon_in_the_sum(logits, labels):
+    """You added a small number to the sum inside the logarithm. With the row's maximum subtracted the sum is 1 or more
+    and needs no such help; a small loss becomes that number instead."""
+    logits = single(logits)
+    shifted = logits - tf.reduce_max(logits, axis=1, keepdims=True)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1) + 1e-4) - picked(shifted, labels))
+
+
+@misconception
+def other_base(logits, labels):
+    """Your logarithm has base 2. The loss is measured in nats, with the natural logarithm: `tf.math.log`."""
+    return tf.reduce_mean(loss_of(single(logits), labels)) / np.float32(np.log(2.0))
+
+
+@misconception
+def clipped_logits(logits, labels):
+    """You clipped the shifted logits. A row that is more confident than your bound, and wrong, gets too small a loss,
+    and no gradient: after the maximum is subtracted nothing can overflow."""
+    logits = single(logits)
+    shifted = tf.maximum(logits - tf.reduce_max(logits, axis=1, keepdims=True), -80.0)
+    return tf.reduce_mean(tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=1)) - picked(shifted, labels))
+
+
+@misconception
+def gradient_stopped(logits, labels):
+    """You stopped the gradient of more than the maximum. It flows through the sum of the exponentials too, where it
+    makes the probabilities."""
+    logits = single(logits)
+    shifted = logits - tf.reduce_max(logits, axis=1, keepdims=True)
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(tf.stop_gradient(shifted)), axis=1))
+    return tf.reduce_mean(log_sum - picked(shifted, labels))
+
+
+@misconception
+def batch_size_in_half(logits, labels):
+    """You cast the batch size to half precision. 100000 is infinite in float16, and bfloat16 rounds it: divide in
+    float32, or use `tf.reduce_mean`."""
+    rows = loss_of(single(logits), labels)
+    return tf.reduce_sum(rows) / single(tf.cast(tf.shape(logits)[0], logits.dtype))
+
+
+@misconception
+def losses_in_half(logits, labels):
+    """You computed the losses of the rows in half precision, and only their mean in float32. −60000 − 60000 is −∞ in
+    float16 already, and digits are lost: cast the logits before anything else."""
+    return tf.reduce_mean(single(loss_of(logits, labels)))
 
 
 HINTS = (

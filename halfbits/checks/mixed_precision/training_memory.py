@@ -35,7 +35,9 @@ def what_differs(call):
     if not isinstance(call.returned, dict) or not isinstance(call.expected, dict):
         return ""
     wrong = [
-        f"{key} is {call.expected[key]:,}" for key in call.expected if call.returned.get(key) != call.expected[key]
+        f"{key} should be {call.expected[key]:,}"
+        for key in call.expected
+        if call.returned.get(key) != call.expected[key]
     ]
     return ", ".join(wrong)
 
@@ -76,8 +78,9 @@ def test_nothing_of_a_kind(answer):
 
 
 def test_large_models(answer):
-    """175 billion parameters, to the byte"""
+    """175 billion parameters and more, to the byte"""
     hold(answer, [(175_181_291_521, 96 * 12_288 * 2_048 + 1, 1_537, policy, 2) for policy in KEPT_IN])
+    hold(answer, [(2**60 + 1, 1, 1, policy, 2) for policy in KEPT_IN])
 
 
 def test_unknown_policy(answer):
@@ -128,8 +131,8 @@ def mixed_halves_everything(parameters, activations_per_example, batch_size, pol
 
 @misconception
 def no_working_copy(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
-    """You forgot the working copy. Mixed precision computes with half-precision copies of the weights, which
-    stand beside the float32 ones during the step: two bytes a parameter more."""
+    """You forgot the working copy. Mixed precision computes with half-precision copies of the weights, which stand
+    beside the float32 ones during the step: two bytes a parameter more."""
     memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
     return with_other(memory, working_copy=0)
 
@@ -317,6 +320,64 @@ def none_for_unknown(parameters, activations_per_example, batch_size, policy, op
     """Your function returns None for a policy that it does not know. Raise ValueError there."""
     memory = expected(parameters, activations_per_example, batch_size, policy, optimizer_slots)
     return None if memory is ValueError else memory
+
+
+@misconception
+def total_with_the_working_copy_twice(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """Your total counts the working copy twice. It is the sum of the five other entries, each once."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return memory | {"total": memory["total"] + memory["working_copy"]}
+
+
+@misconception
+def mebibytes(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You returned mebibytes. Asked for are bytes, exact."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return {key: value / 2**20 for key, value in memory.items()}
+
+
+@misconception
+def computed_in_floats(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You computed with floating-point numbers, which have 53 bits, or 24. The bytes are asked for exactly: Python's
+    integers have as many digits as it takes, so use `*` and `+` on them only."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return {key: int(float(value)) for key, value in memory.items()}
+
+
+@misconception
+def computed_in_float32(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You computed with float32 numbers, which have 24 bits. The bytes are asked for exactly: Python's integers have as
+    many digits as it takes."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return {key: int(np.float32(value)) for key, value in memory.items()}
+
+
+@misconception
+def computed_in_int32(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You computed in 32-bit integers, which end at 2³¹ − 1 and wrap around. Python's own integers do not."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return {key: (value + 2**31) % 2**32 - 2**31 for key, value in memory.items()}
+
+
+@misconception
+def key_left_out(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You left out "working_copy" where there is none. The dict has the same six keys under every policy, with 0
+    there."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return {key: value for key, value in memory.items() if key != "working_copy" or policy in MIXED}
+
+
+@misconception
+def none_for_no_copy(parameters, activations_per_example, batch_size, policy, optimizer_slots=2):
+    """You put None where there is no working copy. It takes 0 bytes."""
+    memory = right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
+    return memory if policy in MIXED else memory | {"working_copy": None}
+
+
+@misconception
+def one_slot_by_default(parameters, activations_per_example, batch_size, policy, optimizer_slots=1):
+    """Your default is one slot. Keep the signature: `optimizer_slots=2`, as Adam has them."""
+    return right(parameters, activations_per_example, batch_size, policy, optimizer_slots)
 
 
 HINTS = (
