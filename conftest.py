@@ -1,8 +1,24 @@
 """Settings for every test run, the notebooks' included."""
 
+import functools
 import os
 import tempfile
+
+import pytest
 
 # Tests and notebooks under test are nobody's progress.
 _HOME = tempfile.TemporaryDirectory(prefix="halfbits-tests-")
 os.environ.setdefault("HALFBITS_HOME", _HOME.name)
+
+
+@functools.cache
+def _loads_tensorflow(notebook) -> bool:
+    return "import_tensorflow()" in notebook.read_text(encoding="utf-8")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the notebooks that load TensorFlow, and put what is light first."""
+    for item in items:
+        if item.path.suffix == ".ipynb" and _loads_tensorflow(item.path):
+            item.add_marker(pytest.mark.tensorflow)
+    items.sort(key=lambda item: "tensorflow" in item.keywords)

@@ -17,7 +17,7 @@ def import_tensorflow() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Else an operation that fails writes a line of its own beside its exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _stderr_kept_unless_it_fails():
+    with stderr_kept_unless_it_fails():
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -26,7 +26,8 @@ def import_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _stderr_kept_unless_it_fails():
+def stderr_kept_unless_it_fails():
+    """A context in which what is written to the terminal is dropped, and written after all where it raises."""
     sys.stderr.flush()
     own = os.dup(2)
     with tempfile.TemporaryFile() as kept:

@@ -72,6 +72,7 @@ def test_a_course_is_made(course):
     assert [cell.id for cell in exercise.cells] == [cell.id for cell in solution.cells]
 
 
+@pytest.mark.slow
 def test_building_twice_changes_no_byte_even_when_everything_is_made_anew(course):
     build.main([])
     first = made(course)
@@ -135,6 +136,7 @@ def test_a_learners_work_is_never_overwritten(course, capsys):
     assert path.read_bytes() == mine
 
 
+@pytest.mark.slow
 def test_force_starts_afresh_and_keeps_a_dated_copy(course):
     build.main([])
     path = course / "exercises/01_unit.ipynb"

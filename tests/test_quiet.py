@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from halfbits.quiet import _stderr_kept_unless_it_fails
+from halfbits.quiet import stderr_kept_unless_it_fails
 
 
 @pytest.mark.tensorflow
@@ -24,13 +24,13 @@ print("own line", file=sys.stderr)
 
 
 def test_what_is_written_is_dropped(capfd):
-    with _stderr_kept_unless_it_fails():
+    with stderr_kept_unless_it_fails():
         subprocess.run([sys.executable, "-c", "import os; os.write(2, b'noise')"], check=True)
     assert capfd.readouterr().err == ""
 
 
 def test_what_is_written_before_a_failure_is_kept(capfd):
     failing = [sys.executable, "-c", "import os; os.write(2, b'the reason'); os._exit(1)"]
-    with pytest.raises(subprocess.CalledProcessError), _stderr_kept_unless_it_fails():
+    with pytest.raises(subprocess.CalledProcessError), stderr_kept_unless_it_fails():
         subprocess.run(failing, check=True)
     assert capfd.readouterr().err == "the reason"

@@ -2,18 +2,19 @@
 # # Exercises 02: mixed precision training
 #
 # You build mixed precision training from its parts: the layer that computes in half precision, the loss that does
-# not, the loss scale with its bookkeeping, the master weights, and the sum of the bytes. The last exercise, the
-# article's coding task, puts them together. The lessons are
+# not, the loss scale with its bookkeeping, the master weights, and the sum of the bytes. The last exercise puts them
+# together; it is one of the coding tasks of the article that this course grew out of. The lessons are
 # [01 Why mixed precision](../notebooks/01_why_mixed_precision.ipynb) and
 # [03 Mixed precision in TensorFlow](../notebooks/03_mixed_precision_in_tensorflow.ipynb).
 #
 # Each exercise is a function or a class with its contract in the docstring. Put your code in place of
 # `raise NotImplementedError`, run the cell, run the `check(…)` cell under it. `hint(mixed_dense)` gives a hint,
-# `reveal(mixed_dense)` our solution, `progress()` shows where you stand.
+# `reveal(mixed_dense)` our solution, `progress()` shows where you stand. Run the cells one by one: *Run All* stops at
+# the first check that fails.
 #
 # The words used throughout:
 #
-# - **half precision** (半精度): fp16 (`"float16"`) or bf16 (`"bfloat16"`), 16 bits a number; **single precision**
+# - **half precision** (半精度): fp16 (`"float16"`) or bf16 (`"bfloat16"`), 16 bits per number; **single precision**
 #   (单精度): fp32 (`"float32"`).
 # - **master weights** (主权重): the fp32 weights that the optimizer updates. What is computed with is a
 #   **working copy** (工作副本) in half precision.
@@ -25,6 +26,9 @@
 # | fp16 | 65504 | 2⁻¹⁴ | 2⁻²⁴ | 2⁻¹⁰ |
 # | bf16 | 3.39 · 10³⁸ | 2⁻¹²⁶ | 2⁻¹³³ | 2⁻⁷ |
 # | fp32 | 3.40 · 10³⁸ | 2⁻¹²⁶ | 2⁻¹⁴⁹ | 2⁻²³ |
+#
+# ([Lesson 02](../notebooks/02_number_formats.ipynb) explains the columns: below the smallest normal number digits are
+# lost, below half of the smallest subnormal everything; the gap at 1 is the distance from 1 to the next number.)
 
 # %%
 from halfbits.grading import check, hint, progress, reveal
@@ -58,7 +62,7 @@ def mixed_dense(
     Returns:
         A tensor of dtype `compute_dtype` with shape (..., units). All three operands are
         cast to that dtype, and both operations, the product and the sum, give their results
-        in it: what is too large for float16 is an infinity from there on.
+        in it: what is too large for float16 becomes infinite there.
 
         The variables stay as they are, in float32. Gradients flow back to the kernel and
         the bias, in float32, and to x, in the dtype of x.
@@ -90,7 +94,7 @@ def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """The mean softmax cross-entropy of a batch, computed in float32.
 
     Args:
-        logits: a float16 or bfloat16 tensor of shape (batch, classes), neither 0; finite.
+        logits: a float16 or bfloat16 tensor of shape (batch, classes), both at least 1; finite.
         labels: an int32 or int64 tensor of shape (batch,): the right class of each row.
 
     Returns:
@@ -130,7 +134,7 @@ def scaled_gradients(loss_fn, variables: list, loss_scale) -> list:
         loss_scale: a positive number, as a Python float or a float32 scalar tensor.
 
     Returns:
-        A list with one item a variable, in the same order: its gradient as a float32 tensor
+        A list with one item per variable, in the same order: its gradient as a float32 tensor
         of the variable's shape, or None where the loss does not depend on the variable. A
         sparse gradient (tf.IndexedSlices, which tf.gather gives) may stay sparse or become
         a tensor. What has overflowed stays infinite or NaN: it is not for this function to
@@ -258,7 +262,8 @@ check(LossScale)
 # ## 6. A step on the master weights
 #
 # An update of 2⁻¹⁶ next to a weight of 1 is lost in fp16 and in bf16, ten thousand times out of ten thousand. On an
-# fp32 master weight the updates add up, and the working copy follows when enough have come together.
+# fp32 master weight the updates add up, and the working copy follows when enough have come together. Use TensorFlow's
+# operations, which take arrays as well: the step must also work inside `tf.function`.
 
 
 # %%
@@ -274,8 +279,8 @@ def master_weight_step(master, gradient, learning_rate: float, compute_dtype: st
 
     Returns:
         (new_master, working_copy): master − learning_rate · gradient, computed in float32;
-        and that new master weight, cast to `compute_dtype`. They are tensors or NumPy
-        arrays, as you like.
+        and that new master weight, cast to `compute_dtype`. They are tensors (in eager
+        mode NumPy arrays will do).
 
         This works in eager mode, where the arguments may be tensors or arrays, and inside
         tf.function, where they are tensors.
@@ -354,6 +359,24 @@ def training_memory(
 check(training_memory)
 
 # %% [markdown]
+# So, does it? Two models trained with Adam, in GB, from your function: a convolutional network with many activations for
+# its weights (25 million, and 11 million activations an image), and a language model with few.
+
+# %%
+MODELS = {
+    "25 M weights, 64 images": (25_000_000, 11_000_000, 64),
+    "7 B weights, 2 texts": (7_000_000_000, 1_000_000_000, 2),
+}
+for name, (parameters, activations, batch) in MODELS.items():
+    for policy in ("float32", "mixed_bfloat16", "float16"):
+        total = training_memory(parameters, activations, batch, policy)["total"]
+        print(f"{name:24} {policy:15} {total / 1e9:7.1f} GB")
+
+# %% [markdown]
+# The first nearly halves. The second takes *more* than before: its activations are few, and the working copy comes on
+# top.
+
+# %% [markdown]
 # ## 8. The task: mixed-precision training that adjusts itself
 #
 # Now put the parts together. You are given a float32 Keras model and a strategy; you return a mixed-precision copy
@@ -364,11 +387,16 @@ check(training_memory)
 #
 # - A layer computes in its **dtype policy** (数据类型策略): `"mixed_float16"` means float16 arithmetic on float32
 #   variables. A layer takes its policy when it is made. The model given has to stay as it is, so make a copy with
-#   other policies: `model.get_config()` gives a description of the layers that you can edit, and `type(model).from_config(config)` builds it. (`clone_model`
-#   would do too, but in today's Keras it fails on a compiled model whose loss is a function of your own.)
-# - `compute_loss` of a compiled model gives its loss, with the regularization of its layers.
+#   other policies: `config = model.get_config()` describes the layers, `layer["config"]["dtype"]` is the policy of each
+#   `layer` in `config["layers"]`, and `type(model).from_config(config)` builds them, with fresh weights. An entry whose
+#   `"class_name"` is `"InputLayer"` takes no policy: leave it out. For float32 the policy is plain `"float32"`.
+#   (`clone_model` would do too, but in today's Keras it fails on a compiled model whose loss is a function of your own.)
+# - `mixed.compute_loss(x=x, y=y, y_pred=mixed(x, training=True))` is the loss of a compiled model, with the
+#   regularization of its layers. `compile` may wrap the optimizer of a mixed model so that it scales the loss as well;
+#   with `auto_scale_loss=False` it does not.
 # - A `tf.function` remembers what Python values it saw when it was traced. Hand it the scale as an argument, and make
-#   a new one when a layer changes its precision.
+#   a new one when a layer changes its precision. The simplest way to change it is to build the copy again; setting
+#   `layer.dtype_policy` works too.
 #
 # This cell is given: the strategy.
 
@@ -399,27 +427,31 @@ class PrecisionStrategy:
 def mixed_precision_training(model, strategy, train_data, epochs=1):
     """Train a mixed-precision copy of a model, and adjust its precision on the way.
 
-    The copy has the layers of the model, under their names, with its weights. They compute in
-    `strategy.compute_dtype`, but the last layer and those in `strategy.keep_float32` compute in
+    The copy has the layers of the model, under their names, with all its weights, and what is
+    frozen stays frozen. They compute in `strategy.compute_dtype`, but the last one of
+    `model.layers`, with weights or without, and those in `strategy.keep_float32` compute in
     float32. All variables are float32. The model itself, its optimizer and the global policy
     stay as they were.
 
     A step takes the gradients of the loss times the scale, with the layers in training mode,
-    and divides them by the scale in float32. If all are finite, they are applied. If not, the
-    step is skipped: the trainable weights and the optimizer stay as they were (the moving
-    statistics of a batch normalization have moved by then), and the scale is halved, but not
-    below 1. `strategy.growth_interval` finite steps in a row, across the ends of
-    epochs too, double it.
+    and divides them by the scale in float32. If every element is finite, they are applied; a
+    variable without a gradient (None) stays as it is. If not, the step is skipped: the
+    trainable weights and the optimizer, its count of steps too, stay as they were (the moving
+    statistics of a batch normalization may have moved), and the scale is halved, or set to 1
+    where its half is less. `strategy.growth_interval` finite steps in a row, across the ends
+    of epochs too, double it, as long as it stays finite in float32.
 
-    A layer in half precision whose own gradients were not all finite in
-    `strategy.demote_after` steps in a row, all taken at scale 1, computes in float32 from the
-    next step on. The weights and the state of the optimizer are kept.
+    A layer in half precision goes to float32 when its own gradients, by any of its variables,
+    were not finite in `strategy.demote_after` steps in a row, all taken at scale 1. Each layer
+    has a count of its own, whatever happens to the others. It computes in float32 from the
+    next step on; all weights and the state of the optimizer are kept.
 
     Args:
-        model: a float32 Sequential or functional Keras model, built, with one output and no
-            models inside. Where it is compiled, its loss is used (with the regularization of
-            its layers) and a fresh copy of its optimizer; else sparse cross-entropy on logits
-            and Adam(1e-3).
+        model: a float32 Sequential or functional Keras model, built, with one output, made of
+            layers with no layers inside (and of nothing but layers: no `keras.ops`). Where it
+            is compiled (without loss weights), its loss is used, and a fresh copy of its
+            optimizer; else sparse cross-entropy on logits and Adam(1e-3). Either way the
+            regularization of its layers is added.
         strategy: a PrecisionStrategy.
         train_data: a tf.data.Dataset of (x, y) batches, or a tuple (x, y) of arrays, which is
             cut into batches of 32 in its order, the last one as long as what is left.
@@ -427,11 +459,12 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
 
     Returns:
         The mixed model, and the history, a dict of lists. With one entry an epoch: "loss", the
-        mean of the unscaled losses of the steps applied (NaN where there were none);
+        mean of the unscaled losses of the steps applied, each step counting once however long
+        its batch (NaN where there were none);
         "loss_scale", the scale at the epoch's end; "skipped_steps", how many there were in the
         epoch. And "demoted", a dict for each layer that went to float32: "layer", its name, and
         "epoch" and "step", the step in that epoch, after which it went, both counted from 0.
-        Layers that go together stand in the order of the model.
+        Layers that go together stand in the order of `model.layers`.
     """
     ### BEGIN SOLUTION
     if isinstance(train_data, tuple):
@@ -461,7 +494,7 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
         return copy
 
     def all_finite(gradients):
-        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        return tf.reduce_all([True, *(tf.reduce_all(tf.math.is_finite(g)) for g in gradients)])
 
     def step_of(mixed):
         """A training step as a graph: the loss, and which layers' gradients are finite."""
@@ -473,11 +506,14 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
             with tf.GradientTape() as tape:
                 loss = mixed.compute_loss(x=x, y=y, y_pred=mixed(x, training=True))
                 scaled_loss = loss * scale
-            gradients = tape.gradient(scaled_loss, variables, unconnected_gradients="zero")
-            gradients = tf.nest.map_structure(lambda g: g / scale, gradients)
-            finite = tf.stack([all_finite(of_layer) for of_layer in gradients])
-            flat = tf.nest.flatten(gradients), tf.nest.flatten(variables)
-            tf.cond(tf.reduce_all(finite), lambda: mixed.optimizer.apply(*flat), lambda: None)
+            gradients = tape.gradient(scaled_loss, variables)
+            pairs = [
+                [(g / scale, v) for g, v in zip(*of_layer, strict=True) if g is not None]
+                for of_layer in zip(gradients, variables, strict=True)
+            ]
+            finite = tf.stack([all_finite([g for g, _ in own]) for own in pairs])
+            flat, apply = sum(pairs, []), mixed.optimizer.apply_gradients
+            tf.cond(tf.reduce_all(finite), lambda: apply(flat), lambda: None)
             return loss, finite
 
         return step
@@ -499,7 +535,8 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
                 losses.append(float(loss))
                 finite_steps += 1
                 if finite_steps == strategy.growth_interval:
-                    scale, finite_steps = scale * 2, 0
+                    finite_steps = 0
+                    scale = scale * 2 if scale * 2 <= tf.float32.max else scale
             else:
                 skipped += 1
                 scale, finite_steps = max(scale / 2, 1.0), 0
