@@ -238,8 +238,8 @@ def gpu_support(gpu: Gpu) -> dict[str, Support]:
 def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     """In which of fp32, fp16 and bf16 TensorFlow trains wide dense layers the fastest, on the CPU or on a GPU.
 
-    It is predicted from the hardware alone, and only where it was measured or follows from the rates in NVIDIA's
-    tables: x86 CPUs (TensorFlow's oneDNN has bf16 kernels for AVX512_BF16 and AMX), and GPUs with Tensor Cores.
+    It is predicted from the hardware alone. Measured were two x86 CPUs (AVX512_BF16; AVX2 only); the rest follows
+    from instruction sets and the rates in NVIDIA's tables. Where neither says enough, nothing is predicted.
     """
     if gpu:
         return _fastest_on_gpu(gpu_support(gpu))
@@ -247,6 +247,8 @@ def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     bf16, fp16 = support["bf16"], support["fp16"]
     if _family(machine.architecture) != "x86":
         return Prediction((), "no prediction: whether TensorFlow uses this CPU's 16-bit units was not measured")
+    if bf16.answer == fp16.answer == "yes":
+        return Prediction(("bf16", "fp16"), f"the CPU multiplies in both 16-bit formats ({bf16.reason}; {fp16.reason})")
     if bf16.answer == "yes":
         return Prediction(("bf16",), f"the CPU multiplies in bf16 ({bf16.reason})")
     if bf16.answer == fp16.answer == "no":
@@ -257,7 +259,7 @@ def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
 def _fastest_on_gpu(support: dict[str, Support]) -> Prediction:
     bf16, fp16 = support["bf16"], support["fp16"]
     if bf16.answer == "yes":
-        return Prediction(("bf16", "fp16"), "Tensor Cores multiply in both 16-bit formats at the same rate")
+        return Prediction(("bf16", "fp16"), "Tensor Cores multiply in both 16-bit formats, twice as fast as in TF32")
     if fp16.answer == "yes" and fp16.reason.startswith("fp16 Tensor Cores"):
         return Prediction(("fp16",), f"Tensor Cores multiply in fp16; {bf16.reason}")
     if bf16.answer == fp16.answer == "no":

@@ -124,7 +124,10 @@ def _of_exception(answer: Answer, call: Call) -> str | None:
         innermost = traceback.extract_tb(error.__traceback__)[-1].name
         return f"Your function calls `{innermost}`, which is not written yet. Write that first, and run its cell."
     if isinstance(error, NameError):
-        return f"Python says: {error}. Run the cell that defines it; after a restart of the kernel, all of them again."
+        return (
+            f"Python says: {error}. Is it misspelt? If not, run the cell that defines it; after a restart of the "
+            "kernel, all of them again."
+        )
     if isinstance(error, TypeError) and not answer.accepts(len(call.arguments)):
         return (
             f"The checks call your function with {len(call.arguments)} arguments, which it does not accept. "
@@ -133,7 +136,8 @@ def _of_exception(answer: Answer, call: Call) -> str | None:
     if isinstance(error, ValueError) and "truth value of an array" in str(error):
         return (
             "`if`, `and` and `or` want one True or False, and an array has one for each element. Say what you mean: "
-            "`is not None`, `.all()`, `.any()`; or work on the whole array, with `np.where` for instance."
+            "`is not None`, `.all()`, `.any()`; or work on the whole array, with `np.where` for instance (`tf.where` "
+            "for tensors)."
         )
     if isinstance(error, TypeError) and "for ^" in str(error):
         return "`^` is exclusive or in Python. A power is written `**`."

@@ -248,7 +248,10 @@ def _show_number(number) -> str:
     # The exact value where that is short, else the shortest decimal that names it in its own type: for the float32
     # next to 0.1 that is 0.1, not 0.10000000149011612. NumPy's own text for a float16 drops digits: 6.55e+04.
     exact = repr(value)
-    return str(number) if isinstance(number, np.floating) and len(exact) > 17 and number.itemsize > 2 else exact
+    if not isinstance(number, np.floating) or number.itemsize == 2:
+        return exact
+    short = str(number)
+    return short if len(exact) > 17 or len(exact) - len(short) > 5 else exact
 
 
 def in_powers_of_two(number: float) -> str:

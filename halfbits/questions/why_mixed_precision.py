@@ -16,7 +16,7 @@ def quiz() -> list[dict]:
             "What is mixed in mixed-precision training?",
             (
                 "A 16-bit format for what is computed, fp32 for what is kept",
-                "The weights, the optimizer's slots and the update stay fp32; products and activations are 16 bits.",
+                "The weights, the optimizer's slots and the update are fp32; products and activations are 16 bits.",
             ),
             {
                 "fp16 in some layers and bf16 in others": "One 16-bit format does for a run; the mixture is with fp32.",
@@ -36,7 +36,7 @@ def quiz() -> list[dict]:
             "Add the bytes of one parameter: its weight, its gradient, its slots.",
         ),
         numeric(
-            "The same model under mixed_float16 in Keras. How many MB now, with the 16-bit working copy?",
+            "The same model under mixed_float16 in Keras. How many MB now, if a 16-bit copy of every weight is kept?",
             100 * _MILLION * (2 + 4 + 4 + 8) // _MILLION,
             "Nothing of the 16 bytes shrinks, and the copy adds 2: 18 a parameter.",
             {
@@ -48,14 +48,14 @@ def quiz() -> list[dict]:
             "Which of the fp32 parts shrink, and what is added?",
         ),
         choice(
-            "Which part of a training step's memory halves?",
+            "Which part of the training memory of a stack of dense layers halves?",
             (
                 "The activations",
                 "They are the results of layers, which are 16 bits wide, and they grow with the batch.",
             ),
             {
                 "The optimizer's slots": "They have the dtype of the variables, fp32.",
-                "The gradients of the weights": "In Keras they arrive in fp32, like the variables.",
+                "The gradients of the weights": "In Keras they are cast to fp32 when they arrive.",
                 "All of it": "Only what is computed is 16 bits wide. At a small batch the sum even rises.",
             },
         ),
@@ -73,7 +73,7 @@ def quiz() -> list[dict]:
             },
         ),
         choice(
-            "A network of width 64 trains no faster in bf16, on a GPU with Tensor Cores. Why?",
+            "A network of width 64 trains no faster in bf16 at a small batch, on a GPU with Tensor Cores. Why?",
             (
                 "Its steps are nearly all overhead",
                 "Products that small are done before they fill the units; starting them takes the time.",

@@ -305,7 +305,7 @@ def test_a_stub_that_the_answer_calls_is_named():
 
 def test_a_name_that_is_not_defined_is_explained():
     report = graded(lambda bits, e, m: not_yet_defined(bits))  # noqa: F821
-    assert "Run the cell that defines it" in report.diagnosis
+    assert "run the cell that defines it" in report.diagnosis
 
 
 def test_if_on_an_array_is_explained():
