@@ -7,7 +7,7 @@ Machines drift, so what is compared takes turns within every round, and the rati
 ratios, with the quartiles. The first round, which traces and warms up, is left out.
 """
 
-import statistics
+import functools
 import sys
 import time
 
@@ -19,6 +19,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from halfbits.grading.exercise import load_solutions, units  # noqa: E402
+from halfbits.measure import Times, side_by_side  # noqa: E402
 from halfbits.models import mlp  # noqa: E402
 
 WIDTHS, WIDTH_OF_OUR_LOOP = (128, 256, 512, 1024, 2048), 1024
@@ -56,22 +57,17 @@ def seconds_of_epoch(model: keras.Model, data: tf.data.Dataset) -> float:
     return time.perf_counter() - start
 
 
-def spread(ratios: list[float]) -> str:
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return f"{middle:5.2f} ({low:.2f}–{high:.2f})"
-
-
 def formats_by_width(widths) -> None:
     """Print the speed of each format, as float32's step time over its own."""
     print("Keras fit: speed against float32, higher is faster\n")
     print(f"{'width':>6}  {'float32':>9}  {'mixed_bfloat16':>18}  {'mixed_float16':>18}")
     for width in widths:
         data, models = examples(width), {name: compiled(width, policy_of(name)) for name in FORMATS}
-        rounds = [{name: seconds_of_epoch(model, data) for name, model in models.items()} for _ in range(ROUNDS + 1)]
-        rounds = rounds[1:]
-        step = 1000 * statistics.median(times["float32"] for times in rounds) / STEPS
-        ratios = (spread([times["float32"] / times[name] for times in rounds]) for name in FORMATS[1:])
-        print(f"{width:6}  {step:6.1f} ms  " + "  ".join(f"{ratio:>18}" for ratio in ratios), flush=True)
+        epochs = {name: functools.partial(seconds_of_epoch, model, data) for name, model in models.items()}
+        times = side_by_side(epochs, ROUNDS)
+        step = 1000 * times.median("float32") / STEPS
+        ratios = (times.speedup(name, over="float32") for name in FORMATS[1:])
+        print(f"{width:6}  {step:6.1f} ms  " + "  ".join(f"{ratio!s:>18}" for ratio in ratios), flush=True)
 
 
 class TakingTurns:
@@ -97,8 +93,9 @@ def our_loop(width: int) -> None:
     for name in FORMATS:
         turns = TakingTurns(compiled(width, policy_of(name)), examples(width))
         train(compiled(width, "float32"), strategy.PrecisionStrategy(name), turns, epochs=ROUNDS + 1)
-        ratios = [ours / theirs for ours, theirs in turns.rounds[1:]]
-        print(f"{policy_of(name):16} {spread(ratios):>18}", flush=True)
+        ours, theirs = zip(*turns.rounds[1:], strict=True)
+        ratio = Times({"ours": ours, "theirs": theirs}).ratio("ours", to="theirs")
+        print(f"{policy_of(name):16} {ratio!s:>18}", flush=True)
 
 
 if __name__ == "__main__":
