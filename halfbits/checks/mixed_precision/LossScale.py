@@ -299,7 +299,7 @@ class BeyondFloat32(Right):
 @misconception
 class ClippedToTheLargest(Right):
     """You set the scale to float32's largest number where it would pass it. The contract lets it stay as it is, which
-    also keeps it a power of two, by which one can multiply and divide without rounding."""
+    also keeps it a power of two, if it began as one, and by such one multiplies and divides without rounding."""
 
     def grow(self):
         self.value = min(self.value * self.factor, LARGEST)
