@@ -1,0 +1,1884 @@
+"""quantization_aware_training(model, strategy, train_data, epochs=1) -> (quantized model, history): the unit's task."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from halfbits.grading.exercise import misconception
+from halfbits.quiet import import_tensorflow
+
+import_tensorflow()
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+# Every call builds its networks anew and runs a few steps, at about a fifth of a second a call on two busy cores.
+SECONDS = 90.0
+REPLAY_SECONDS = 30.0
+
+
+# What a call is made of. Networks are built afresh for each call, so the arguments here only say how, and which facts
+# of the outcome to compare; `use` below makes the call and returns these facts as plain values. All that is compared
+# can be seen from outside, since answers may build the quantized model in any way: its outputs, the history, errors.
+
+
+@dataclass(frozen=True)
+class QuantizationStrategy:
+    """The strategy as the notebook gives it; answers may use its attributes only."""
+
+    weight_bits: int = 8
+    activation_bits: int = 8
+    per_channel: bool = True
+    schedule: dict[int, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, repr=False)
+class Network:
+    """A way to build a network, and what to look at when it has been trained; shown as `text`.
+
+    Most networks see a few steps only, for which tracing a tf.function takes far longer than running it eagerly does;
+    `traced` is for the calls in which a graph can go wrong: where Python values change that it was traced with.
+    """
+
+    text: str
+    build: Callable
+    look: Callable
+    traced: bool = False
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def batches_of(arrays, size: int) -> list[tuple]:
+    return [tuple(array[i : i + size] for array in arrays) for i in range(0, len(arrays[0]), size)]
+
+
+def nested(array) -> tuple:
+    """An array as tuples, which can be hashed."""
+    return tuple(map(nested, array)) if np.ndim(array) else float(array)
+
+
+@dataclass(frozen=True, repr=False)
+class Data:
+    """Examples, as nested tuples: batches of `size` of them in a tf.data.Dataset, or with no size a tuple (x, y)."""
+
+    x: tuple
+    y: tuple
+    size: int | None = None
+
+    def build(self) -> tf.data.Dataset | tuple:
+        return tf.data.Dataset.from_tensor_slices(self.arrays()).batch(self.size) if self.size else self.arrays()
+
+    def arrays(self) -> tuple:
+        x, y = np.array(self.x, np.float32), np.array(self.y)
+        return x, y.astype(np.float32) if y.dtype == float else y
+
+    def batches(self) -> list[tuple]:
+        """What comes out, as arrays."""
+        return batches_of(self.arrays(), self.size or 32)
+
+    def __repr__(self) -> str:
+        if self.size is None:
+            return f"(x, y) of {len(self.x)} examples"
+        return f"<Dataset of {len(self.batches())} batches of {self.size}>"
+
+
+@dataclass
+class Outcome:
+    """A finished call: the network given and as it was, the one returned, the history."""
+
+    model: keras.Model
+    quantized: keras.Model
+    history: Mapping
+    weights_before: list
+
+
+def use(answer, network, strategy, data, epochs):
+    """Build the network, have it trained by the answer, and return what is to be compared."""
+    if not getattr(answer, "is_misconception", False):
+        return _outcome(answer, network, strategy, data.build(), epochs)
+    # A misconception does the same every time, and is replayed on every wrong answer.
+    case = (answer, network, repr(strategy), data, epochs)
+    if case not in _remembered:
+        try:
+            _remembered[case] = _outcome(
+                answer, network, strategy, data.batches() if data.size else data.build(), epochs
+            )
+        except Exception as error:
+            _remembered[case] = error
+    if isinstance(_remembered[case], Exception):
+        raise _remembered[case].with_traceback(None)
+    return _remembered[case]
+
+
+_remembered: dict = {}
+
+
+def _show_strategy(strategy) -> str:
+    """Without what is left at the default."""
+    changed = [f.name for f in fields(strategy)[2:] if getattr(strategy, f.name) != f.default]
+    shown = [f"{name}={getattr(strategy, name)!r}" for name in changed if getattr(strategy, name) != {}]
+    return f"QuantizationStrategy({', '.join([str(strategy.weight_bits), str(strategy.activation_bits), *shown])})"
+
+
+SHOW = {1: _show_strategy}
+
+
+def _outcome(answer, network, strategy, data, epochs):
+    level_before, eager_before = tf.get_logger().level, tf.config.functions_run_eagerly()
+    tf.get_logger().setLevel("ERROR")  # which would warn of functions that are traced anew in every call
+    tf.config.run_functions_eagerly(not network.traced)
+    try:
+        model = network.build()
+        weights = model.get_weights()
+        try:
+            returned = answer(model, strategy, data, epochs)
+        except ValueError as error:
+            if network.look is not names_the_layer:
+                raise
+            return {"raises": "ValueError", "names the layer": "culprit" in str(error)}
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            return returned
+        quantized, history = returned
+        if not isinstance(quantized, keras.Model) or not isinstance(history, Mapping):
+            return f"a {type(quantized).__name__} and a {type(history).__name__}, not a Keras model and a dict"
+        return network.look(Outcome(model, quantized, history, weights))
+    finally:
+        tf.get_logger().setLevel(level_before)
+        tf.config.run_functions_eagerly(eager_before)
+
+
+# What to look at.
+
+DECIMALS = 3  # far above float32's rounding errors and far below what a wrong grid does
+
+
+def rounded(values) -> np.ndarray:
+    return np.round(np.asarray(values, np.float32), DECIMALS) + np.float32(0)  # no signed zeros
+
+
+@functools.cache
+def outputs(points: tuple) -> Callable:
+    """What the quantized model makes of these examples."""
+    return lambda outcome: {"outputs": rounded(outcome.quantized(np.array(points, np.float32)))}
+
+
+@functools.cache
+def both(*looks: Callable) -> Callable:
+    return lambda outcome: {key: value for look in looks for key, value in look(outcome).items()}
+
+
+def losses(outcome: Outcome) -> dict:
+    return {"loss": rounded(outcome.history.get("loss", []))}
+
+
+def weight_bits(outcome: Outcome) -> dict:
+    return {"weight_bits": outcome.history.get("weight_bits")}
+
+
+@functools.cache
+def frozen(points: tuple) -> Callable:
+    """Whether an example's output depends on what else the model is given."""
+
+    def look(outcome: Outcome) -> dict:
+        x = np.array(points, np.float32)
+        at_first, _ = np.asarray(outcome.quantized(x)), outcome.quantized(100 * x)
+        one_by_one = np.concatenate([outcome.quantized(x[i : i + 1]) for i in range(len(x))])
+        return {
+            "outputs": rounded(at_first),
+            "the same after another batch": bool(np.allclose(at_first, outcome.quantized(x), atol=1e-5)),
+            "the same one by one": bool(np.allclose(at_first, one_by_one, atol=1e-5)),
+        }
+
+    return look
+
+
+def left_alone(outcome: Outcome) -> dict:
+    """What must not have happened to the network given."""
+    pairs = zip(outcome.model.get_weights(), outcome.weights_before, strict=True)
+    return {
+        "a new model came back": outcome.quantized is not outcome.model,
+        "the old one's weights are as before": all(np.array_equal(a, b) for a, b in pairs),
+        "steps of its optimizer": int(outcome.model.optimizer.iterations),
+    }
+
+
+UNTOUCHED = {
+    "a new model came back": True,
+    "the old one's weights are as before": True,
+    "steps of its optimizer": 0,
+}
+
+
+@functools.cache
+def refuses(points: tuple) -> Callable:
+    """Whether the model says that it was never calibrated."""
+
+    def look(outcome: Outcome) -> dict:
+        try:
+            outcome.quantized(np.array(points, np.float32))
+        except Exception as error:
+            return {"an error that says so": "calibrat" in str(error).lower()}
+        return {"an error that says so": False}
+
+    return look
+
+
+def names_the_layer(outcome: Outcome) -> dict:
+    return {"raises": "nothing", "names the layer": False}
+
+
+# The oracle: the contract in float64, without Keras.
+
+
+def nearest(x):
+    return tf.round(x)
+
+
+def inside(x, low, high):
+    return tf.cast((x >= low) & (x <= high), x.dtype)
+
+
+def straight_through(x, value, passes=1.0):
+    """The value, with the gradient of x where it passes."""
+    return tf.stop_gradient(value - x * passes) + x * passes
+
+
+class Reference:
+    """A network given as a function of (this object, x), quantized and trained in float64.
+
+    Args:
+        forward: the network; it calls `dense`, `convolution` and `depthwise`.
+        weights: the kernel and the bias of each such layer.
+        strategy: the strategy; its schedule too.
+        loss: of labels and outputs.
+        rule: the optimizer, a function of (state, gradient) that returns what to add and the new state.
+    """
+
+    def __init__(self, forward, weights, strategy, loss=None, rule=None, decay=0.0):
+        self.forward, self.strategy, self.bits = forward, strategy, strategy.weight_bits
+        self.weights = {name: [tf.Variable(np.float64(w)) for w in pair] for name, pair in weights.items()}
+        self.loss, self.rule, self.decay = loss or mean_square, rule or sgd(0.0), decay
+        self.ranges, self.history, self.state = {}, [], {}
+
+    def kernel(self, name, channel_axes=1):
+        kernel = self.weights[name][0]
+        axes = list(range(len(kernel.shape) - channel_axes)) if self.strategy.per_channel else None
+        scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / (2 ** (self.bits - 1) - 1)
+        scale = tf.stop_gradient(tf.where(scale == 0, 1.0, scale))
+        return straight_through(kernel, nearest(kernel / scale) * scale)
+
+    def input(self, name, x):
+        if self.training:
+            new = np.array([np.min(x), np.max(x)])
+            self.ranges[name] = 0.9 * self.ranges[name] + 0.1 * new if name in self.ranges else new
+        low, high = min(self.ranges[name][0], 0.0), max(self.ranges[name][1], 0.0)
+        top = 2**self.strategy.activation_bits - 1
+        scale = (high - low) / top
+        zero_point = nearest(-low / scale)
+        value = (tf.clip_by_value(nearest(x / scale) + zero_point, 0, top) - zero_point) * scale
+        return straight_through(x, value, inside(x, -zero_point * scale, (top - zero_point) * scale))
+
+    def dense(self, name, x):
+        return self.input(name, x) @ self.kernel(name) + self.weights[name][1]
+
+    def convolution(self, name, x, stride=1, padding="VALID"):
+        x = tf.nn.conv2d(self.input(name, x), self.kernel(name), stride, padding)
+        return x + self.weights[name][1]
+
+    def depthwise(self, name, x, padding="VALID"):
+        x = tf.nn.depthwise_conv2d(self.input(name, x), self.kernel(name, 2), [1, 1, 1, 1], padding)
+        return x + self.weights[name][1]
+
+    def __call__(self, x, training=False):
+        self.training = training
+        return self.forward(self, tf.constant(x, tf.float64))
+
+    def train(self, batches, epochs=1):
+        variables = [w for pair in self.weights.values() for w in pair]
+        for epoch in range(epochs):
+            self.bits = self.strategy.schedule.get(epoch, self.bits)
+            found = []
+            for x, y in batches:
+                with tf.GradientTape() as tape:
+                    loss = self.loss(y, self(x, training=True))
+                    loss += self.decay * sum(tf.reduce_sum(pair[0] ** 2) for pair in self.weights.values())
+                found.append(loss)
+                gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+                for i, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+                    change, self.state[i] = self.rule(self.state.get(i), gradient)
+                    variable.assign_add(change)
+            self.history.append(np.mean(found))
+        return self
+
+    def facts(self, points) -> dict:
+        return {"outputs": rounded(self(points))}
+
+    def losses(self) -> dict:
+        return {"loss": rounded(self.history)}
+
+
+def mean_square(y, outputs):
+    return tf.reduce_mean((y - outputs) ** 2)
+
+
+def cross_entropy(y, logits):
+    return -tf.reduce_mean(tf.gather(tf.nn.log_softmax(logits), y, batch_dims=1))
+
+
+def sgd(rate, momentum=0.0):
+    def rule(velocity, gradient):
+        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
+        return velocity, velocity
+
+    return rule
+
+
+def adam(rate):
+    def rule(state, gradient):
+        step, mean, square = state or (0, 0.0, 0.0)
+        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        size = tf.sqrt(square / (1 - 0.999**step)) + 1e-7
+        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
+
+    return rule
+
+
+# The networks. Numbers are held to the oracle's to this:
+CLOSE = {"atol": 2.5 * 10**-DECIMALS}
+
+RANDOM = np.random.default_rng(10)
+
+
+def normal(*shape) -> np.ndarray:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+LAYERS = keras.layers
+ROWS = nested(np.array([[0.7, -0.6, 1.9], [2.1, 0.3, -0.4], [0.1, 1.2, 0.9], [1.4, -0.2, 0.5]]))
+POINTS = nested(np.array([[0.7, -0.6, 1.9], [1.0, 3.1, -1.7], [0.0, 0.0, 0.0], [-0.3, 0.8, 0.2]]))
+TARGETS = nested(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, -1.0]]))
+KERNELS = {"first": normal(3, 4), "second": normal(4, 3), "out": normal(3, 2)}
+BIASES = {"first": normal(4) / 2, "second": normal(3) / 2, "out": normal(2) / 2}
+# One column hundreds of times as large as the next, one empty.
+UNEVEN = np.array([[0.9, 0.004, 0.0], [-0.35, -0.003, 0.0], [0.52, 0.0017, 0.0]], np.float32)
+
+
+def compiled(layers, shape, rate=0.0) -> keras.Model:
+    model = keras.Sequential([keras.Input(shape), *layers], name="network")
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
+
+
+@functools.cache
+def one_layer(rate=0.0, momentum=0.0, decay=0.0, loss="mse", is_compiled=True, scale=1.0) -> Callable:
+    """The layer `out`; with momentum, its optimizer has been used before."""
+
+    def build():
+        penalty = keras.regularizers.L2(decay) if decay else None
+        layer = LAYERS.Dense(2, kernel_regularizer=penalty, name="out")
+        model = keras.Sequential([keras.Input((3,)), layer], name="network")
+        model.set_weights([KERNELS["out"] * np.float32(scale), BIASES["out"]])
+        if is_compiled:
+            model.compile(keras.optimizers.SGD(rate, momentum=momentum), loss)
+        if momentum:
+            model.optimizer.build(model.trainable_variables)
+            for variable in model.optimizer.variables[2:]:  # after the step count and the learning rate
+                variable.assign(tf.fill(variable.shape, 64.0))
+        return model
+
+    return build
+
+
+def reference_of_one(strategy, rate=0.0, scale=1.0, **settings) -> Reference:
+    weights = {"out": (KERNELS["out"] * np.float32(scale), BIASES["out"])}
+    settings = {"rule": sgd(rate), **settings}
+    return Reference(lambda net, x: net.dense("out", x), weights, strategy, **settings)
+
+
+def uneven() -> keras.Model:
+    model = compiled([LAYERS.Dense(3, name="out")], (3,))
+    model.set_weights([UNEVEN, np.zeros(3, np.float32)])
+    return model
+
+
+def images(*shape) -> tuple:
+    return nested(np.round(RANDOM.uniform(-0.6, 1.7, size=shape), 2))
+
+
+IMAGES = images(4, 4, 4, 2)
+CONVOLUTION = normal(2, 2, 2, 3) * np.array([1.0, 0.05, 0.3], np.float32), normal(3) / 4
+DEPTHWISE = normal(2, 2, 2, 2) * np.array([[1.0, 0.1], [0.03, 0.4]], np.float32), normal(4) / 4
+
+
+def convolution() -> keras.Model:
+    layers = [LAYERS.Conv2D(3, 2, strides=2, padding="same", name="conv"), LAYERS.Flatten(name="flat")]
+    model = compiled(layers, (4, 4, 2))
+    model.set_weights(CONVOLUTION)
+    return model
+
+
+def depthwise() -> keras.Model:
+    layers = [LAYERS.DepthwiseConv2D(2, depth_multiplier=2, name="depth"), LAYERS.GlobalAveragePooling2D(name="mean")]
+    model = compiled(layers, (4, 4, 2))
+    model.set_weights(DEPTHWISE)
+    return model
+
+
+def three_layers() -> keras.Model:
+    """Two hidden layers, one with its ReLU inside and one with a layer for it."""
+    layers = [
+        LAYERS.Dense(4, activation="relu", name="first"),
+        LAYERS.Dense(3, name="second"),
+        LAYERS.ReLU(name="relu"),
+        LAYERS.Dense(2, name="out"),
+    ]
+    model = compiled(layers, (3,))
+    model.set_weights([w for name in KERNELS for w in (KERNELS[name], BIASES[name])])
+    return model
+
+
+BODY = normal(3, 3), normal(3) / 2
+
+
+def skip() -> keras.Model:
+    x = keras.Input((3,), name="x")
+    body = LAYERS.Dense(3, activation="relu", name="body")(x)
+    y = LAYERS.Add(name="sum")([x, body])
+    model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
+    model.set_weights([*BODY, KERNELS["out"], BIASES["out"]])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
+# Batch normalization: gamma, beta, mean, variance. With a variance of 0.004, epsilon (0.001 by default) is seen.
+NORM_3 = [
+    np.array(row, np.float32) for row in ([0.7, -1.3, 0.4], [0.2, -0.1, 0.6], [0.3, -0.5, 0.1], [0.004, 2.0, 0.3])
+]
+NORM_4 = [
+    np.array([2.0, -0.6, 0.9, 1.4], np.float32),
+    normal(4) / 4,
+    normal(4) / 4,
+    np.array([0.5, 0.004, 1.5, 3], np.float32),
+]
+NORM_2 = [np.array(row, np.float32) for row in ([1.0, 1.0], [0.3, -0.2], [0.4, -0.7], [0.02, 1.5])]
+HEAD = normal(12, 2) / 2, normal(2) / 2
+
+
+def normalized_convolution() -> keras.Model:
+    layers = [
+        LAYERS.Conv2D(3, 2, use_bias=False, padding="same", name="conv"),
+        LAYERS.BatchNormalization(name="norm"),
+        LAYERS.ReLU(name="relu"),
+        LAYERS.MaxPooling2D(name="pool"),
+        LAYERS.Flatten(name="flat"),
+        LAYERS.Dense(2, name="out"),
+        LAYERS.BatchNormalization(scale=False, name="last"),
+    ]
+    model = compiled(layers, (4, 4, 2))
+    model.set_weights([CONVOLUTION[0], *NORM_3, *HEAD, *NORM_2[1:]])
+    return model
+
+
+def normalized_depthwise() -> keras.Model:
+    layers = [
+        LAYERS.DepthwiseConv2D(2, depth_multiplier=2, name="depth"),
+        LAYERS.BatchNormalization(epsilon=0.01, name="norm"),
+        LAYERS.GlobalAveragePooling2D(name="mean"),
+    ]
+    model = compiled(layers, (4, 4, 2))
+    model.set_weights([*DEPTHWISE, *NORM_4])
+    return model
+
+
+def folded(kernel, bias, norm, epsilon=1e-3, shape=None):
+    gamma, beta, mean, variance = (np.float64(part) for part in norm)
+    factor = gamma / np.sqrt(variance + epsilon)
+    return kernel * factor.reshape(shape or factor.shape), beta + (bias - mean) * factor
+
+
+def activated_then_normalized() -> keras.Model:
+    """Batch normalization that cannot be folded: there is a ReLU before it."""
+    layers = [LAYERS.Dense(4, activation="relu", name="dense"), LAYERS.BatchNormalization(name="culprit")]
+    return compiled([*layers, LAYERS.Dense(2, name="out")], (3,))
+
+
+def normalized_at_first() -> keras.Model:
+    return compiled([LAYERS.BatchNormalization(name="culprit"), LAYERS.Dense(2, name="out")], (3,))
+
+
+def read_twice() -> keras.Model:
+    """The layer before the batch normalization is read by another, too."""
+    x = keras.Input((3,), name="x")
+    body = LAYERS.Dense(3, name="body")(x)
+    y = LAYERS.Add(name="sum")([body, LAYERS.BatchNormalization(name="culprit")(body)])
+    model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
+def other_normalization() -> keras.Model:
+    return compiled([LAYERS.LayerNormalization(name="culprit"), LAYERS.Dense(2, name="out")], (3,))
+
+
+def other_convolution() -> keras.Model:
+    layers = [LAYERS.Reshape((3, 1), name="row"), LAYERS.Conv1D(2, 2, name="culprit"), LAYERS.Flatten(name="flat")]
+    return compiled([*layers, LAYERS.Dense(2, name="out")], (3,))
+
+
+def dropped() -> keras.Model:
+    """Half of 64 inputs are dropped in training mode, and the rest doubled."""
+    model = compiled([LAYERS.Dropout(0.5, name="drop"), LAYERS.Dense(1, name="out")], (64,))
+    model.set_weights([np.ones((64, 1), np.float32), np.zeros(1, np.float32)])
+    return model
+
+
+@functools.cache
+def chain(rate: float) -> Callable:
+    """One number in, two layers of one unit, one number out.
+
+    With 2 weight bits a kernel of one weight is its own fake-quantized copy. All numbers are such that the ends of the
+    first range are exact in float32: whether they count as inside decides a gradient.
+    """
+
+    def build():
+        layers = [LAYERS.Dense(1, name=name) for name in ("first", "out")]
+        model = compiled(layers, (1,), rate)
+        model.set_weights([np.array(weight, np.float32) for weight in ([[0.875]], [0], [[0.5]], [0])])
+        return model
+
+    return build
+
+
+ONE = "Sequential(out), a Dense layer 3 → 2"
+TABLE = Data(ROWS, TARGETS, 4)
+
+
+# The properties. A call is answer(network, strategy, data, epochs).
+
+
+def test_one_layer(answer):
+    """A layer computes with its kernel and its input on their grids, the bias in float (learning rate 0 here)"""
+    network = Network(ONE, one_layer(), outputs(POINTS))
+    for bits in (3, 5), (5, 3):
+        strategy = QuantizationStrategy(*bits, per_channel=False)
+        wanted = reference_of_one(strategy).train(TABLE.batches()).facts(POINTS)
+        answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+
+def test_range_holds_zero(answer):
+    """The range of the input is widened to hold 0, and 0 is exact on its grid"""
+    for rows in (nested(np.array(ROWS) / 4 + 1), nested(np.array(ROWS) / 4 - 2)):
+        strategy, data, points = QuantizationStrategy(8, 2), Data(rows, TARGETS, 4), (*rows, (0.0, 0.0, 0.0))
+        wanted = reference_of_one(strategy).train(data.batches()).facts(points)
+        answer(Network(ONE, one_layer(), outputs(points)), strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_per_channel(answer):
+    """With `per_channel` each column of a Dense kernel has a scale of its own, without it there is one for all"""
+    points = nested(100 * np.eye(3))
+    data = Data(nested(100 * np.array(ROWS)), nested(np.zeros((4, 3))), 4)
+    for per_channel in True, False:
+        strategy = QuantizationStrategy(3, 8, per_channel)
+        net = Reference(lambda net, x: net.dense("out", x), {"out": (UNEVEN, np.zeros(3))}, strategy)
+        wanted = net.train(data.batches()).facts(points)
+        network = Network("Sequential(out), columns of unequal size", uneven, outputs(points))
+        answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_convolution(answer):
+    """A Conv2D kernel has a scale for each filter; the padding is exactly 0"""
+    strategy, data = QuantizationStrategy(3, 4), Data(IMAGES, nested(np.zeros((4, 12))), 4)
+
+    def forward(net, x):
+        return tf.reshape(net.convolution("conv", x, 2, "SAME"), (-1, 12))
+
+    wanted = Reference(forward, {"conv": CONVOLUTION}, strategy).train(data.batches()).facts(IMAGES)
+    network = Network("Sequential(conv, flat)", convolution, outputs(IMAGES))
+    answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_depthwise(answer):
+    """A DepthwiseConv2D kernel has a scale for each pair of input and multiplier, its last two axes"""
+    data = Data(IMAGES, nested(np.zeros((4, 4))), 4)
+
+    def forward(net, x):
+        return tf.reduce_mean(net.depthwise("depth", x), (1, 2))
+
+    for per_channel in True, False:
+        strategy = QuantizationStrategy(3, 4, per_channel)
+        wanted = Reference(forward, {"depth": DEPTHWISE}, strategy).train(data.batches()).facts(IMAGES)
+        network = Network("Sequential(depth, mean)", depthwise, outputs(IMAGES))
+        answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_hidden_layers(answer):
+    """Each layer has the range of its own input, as the quantized layers before it make it; the last output is float"""
+    strategy = QuantizationStrategy(3, 3)
+
+    def forward(net, x):
+        x = tf.nn.relu(net.dense("first", x))
+        return net.dense("out", tf.nn.relu(net.dense("second", x)))
+
+    weights = {name: (KERNELS[name], BIASES[name]) for name in KERNELS}
+    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    network = Network("Sequential(first, second, relu, out)", three_layers, outputs(POINTS))
+    answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+
+def test_skip_connection(answer):
+    """A functional network keeps its connections, and a sum is taken in float"""
+    strategy = QuantizationStrategy(3, 3)
+
+    def forward(net, x):
+        return net.dense("out", x + tf.nn.relu(net.dense("body", x)))
+
+    weights = {"body": BODY, "out": (KERNELS["out"], BIASES["out"])}
+    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    network = Network("Model(x → body, + x → sum → out)", skip, outputs(POINTS))
+    answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+
+def test_batch_normalization(answer):
+    """Batch normalization is folded into the layer before it, then the folded kernel is quantized"""
+    strategy, data = QuantizationStrategy(3, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 2))), 4)
+
+    def forward(net, x):
+        x = tf.nn.relu(net.convolution("conv", x, padding="SAME"))
+        return net.dense("out", tf.reshape(tf.nn.max_pool2d(x, 2, 2, "VALID"), (-1, 12)))
+
+    weights = {"conv": folded(CONVOLUTION[0], 0.0, NORM_3), "out": folded(*HEAD, NORM_2)}
+    wanted = Reference(forward, weights, strategy).train(data.batches()).facts(IMAGES)
+    text = "Sequential(conv, norm, relu, pool, flat, out, last)"
+    answer(Network(text, normalized_convolution, outputs(IMAGES)), strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_batch_normalization_depthwise(answer):
+    """It is folded into a DepthwiseConv2D layer, too"""
+    strategy, data = QuantizationStrategy(3, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 4))), 4)
+
+    def forward(net, x):
+        return tf.reduce_mean(net.depthwise("depth", x), (1, 2))
+
+    weights = {"depth": folded(*DEPTHWISE, NORM_4, 0.01, (2, 2))}
+    wanted = Reference(forward, weights, strategy).train(data.batches()).facts(IMAGES)
+    network = Network("Sequential(depth, norm, mean)", normalized_depthwise, outputs(IMAGES))
+    answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_unsupported_layers(answer):
+    """A layer that is not supported, or batch normalization that cannot be folded, is a ValueError that names it"""
+    cases = {
+        "Sequential(culprit: LayerNormalization, out)": other_normalization,
+        "Sequential(row, culprit: Conv1D, flat, out)": other_convolution,
+        "Sequential(dense with ReLU, culprit: BatchNormalization, out)": activated_then_normalized,
+        "Sequential(culprit: BatchNormalization, out)": normalized_at_first,
+        "Model(x → body → culprit: BatchNormalization, + body → sum → out)": read_twice,
+    }
+    for text, build in cases.items():
+        call = answer(Network(text, build, names_the_layer), QuantizationStrategy(), TABLE, 1)
+        call.equals({"raises": "ValueError", "names the layer": True})
+
+
+# Each batch has another range, the last one a narrow one.
+BATCHES = Data(
+    nested(np.array(ROWS * 2) * np.array([[1.0], [1], [2.3], [1.9], [0.7], [0.8], [0.3], [0.2]])), TARGETS * 2, 2
+)
+
+
+def test_moving_average(answer):
+    """The range is a moving average: the first batch sets it, the later ones count a tenth, in all epochs"""
+    strategy = QuantizationStrategy(8, 3)
+    network = Network(ONE, one_layer(), outputs(POINTS), traced=True)
+    for epochs in 1, 3:
+        wanted = reference_of_one(strategy).train(BATCHES.batches(), epochs).facts(POINTS)
+        answer(network, strategy, BATCHES, epochs).equals(wanted, **CLOSE)
+
+
+def test_updated_first(answer):
+    """In a step the range takes the batch in, then the input is rounded with it"""
+    strategy = QuantizationStrategy(8, 3)
+    network = Network(ONE, one_layer(), losses)
+    wanted = reference_of_one(strategy).train(BATCHES.batches(), 2).losses()
+    answer(network, strategy, BATCHES, 2).equals(wanted, **CLOSE)
+
+
+def test_frozen(answer):
+    """After training the ranges stay: an example's output does not depend on what else the model is given"""
+    strategy = QuantizationStrategy(8, 3)
+    wanted = reference_of_one(strategy).train(BATCHES.batches()).facts(POINTS)
+    wanted |= {"the same after another batch": True, "the same one by one": True}
+    answer(Network(ONE, one_layer(), frozen(POINTS)), strategy, BATCHES, 1).equals(wanted, **CLOSE)
+
+
+def test_never_calibrated(answer):
+    """A model that has seen no batch (0 epochs) raises an error that says so when it is called"""
+    network = Network(ONE, one_layer(), refuses(POINTS))
+    answer(network, QuantizationStrategy(), TABLE, 0).equals({"an error that says so": True})
+
+
+def test_straight_through(answer):
+    """The float weights learn through the rounding, as if it were not there"""
+    rate = 0.06
+    for per_channel in True, False:
+        strategy = QuantizationStrategy(2, 8, per_channel)
+        net = reference_of_one(strategy, rate).train(TABLE.batches(), 8)
+        network = Network(f"{ONE}, compiled with SGD({rate})", one_layer(rate), both(outputs(POINTS), losses))
+        answer(network, strategy, TABLE, 8).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+
+
+def test_no_gradient_outside(answer):
+    """What lies outside of its range passes no gradient back"""
+    rate, strategy = 0.125, QuantizationStrategy(2, 4)
+    # The second batch is far outside of the range that the first one set.
+    data = Data(((1.875,), (6.0,), (5.0,)), ((1.0,), (4.0,), (-3.0,)), 1)
+    weights, points = {"first": ([[0.875]], [0.0]), "out": ([[0.5]], [0.0])}, ((0.6,), (1.5,), (9.0,))
+    net = Reference(lambda net, x: net.dense("out", net.dense("first", x)), weights, strategy, rule=sgd(rate))
+    wanted = net.train(data.batches(), 2)
+    network = Network("Sequential(first, out) of one unit each", chain(rate), both(outputs(points), losses))
+    answer(network, strategy, data, 2).equals(wanted.facts(points) | wanted.losses(), **CLOSE)
+
+
+def test_schedule(answer):
+    """`schedule` sets the weight bits from an epoch on, in training and at inference, and the history says them"""
+    look = both(outputs(POINTS), losses, weight_bits)
+    network = Network(ONE, one_layer(), look, traced=True)
+    for bits, schedule, epochs in (8, {1: 4, 3: 2, 9: 8}, 5), (3, {0: 2}, 2):
+        strategy, taken, wanted = QuantizationStrategy(bits, 8, False, schedule), bits, []
+        for epoch in range(epochs):
+            taken = schedule.get(epoch, taken)
+            wanted.append(taken)
+        net = reference_of_one(strategy).train(TABLE.batches(), epochs)
+        call = answer(network, strategy, TABLE, epochs)
+        call.equals(net.facts(POINTS) | net.losses() | {"weight_bits": wanted}, **CLOSE)
+
+
+def test_tuples(answer):
+    """A tuple (x, y) is cut into batches of 32, the last one shorter"""
+    rate, strategy = 0.06, QuantizationStrategy(2, 3)
+    x = np.array(ROWS * 13)[:50] * np.linspace(0.2, 1.4, 50)[:, None]
+    data = Data(nested(x), (TARGETS * 13)[:50])
+    wanted = reference_of_one(strategy, rate).train(data.batches(), 2).facts(POINTS)
+    network = Network(f"{ONE}, compiled with SGD({rate})", one_layer(rate), outputs(POINTS))
+    answer(network, strategy, data, 2).equals(wanted, **CLOSE)
+
+
+def half_square(y, prediction):
+    return 0.5 * (y - prediction) ** 2
+
+
+def test_loss_and_optimizer(answer):
+    """Loss, regularization and optimizer are the model's, the optimizer's state is fresh"""
+    settings, strategy = {"momentum": 0.5, "decay": 0.1}, QuantizationStrategy(2, 8)
+
+    def half(y, prediction):
+        return mean_square(y, prediction) / 2
+
+    net = reference_of_one(strategy, loss=half, rule=sgd(0.1, 0.5), decay=0.1).train(TABLE.batches(), 6)
+    network = Network(
+        f"{ONE}, an L2 penalty on it, a loss function, SGD with momentum, used",
+        one_layer(0.1, **settings, loss=half_square),
+        both(outputs(POINTS), losses),
+    )
+    answer(network, strategy, TABLE, 6).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+
+
+def test_uncompiled(answer):
+    """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
+    strategy, data = QuantizationStrategy(2, 8), Data(nested(50 * np.array(ROWS)), (0, 1, 1, 0), 4)
+    net = reference_of_one(strategy, scale=1 / 16, loss=cross_entropy, rule=adam(1e-3)).train(data.batches(), 6)
+    network = Network(f"{ONE}, not compiled", one_layer(is_compiled=False, scale=1 / 16), losses)
+    answer(network, strategy, data, 6).equals(net.losses(), **CLOSE)
+
+
+def test_training_mode(answer):
+    """The layers run in training mode while training, and not afterwards"""
+    # Of 64 ones some are dropped and the others doubled, so the range is 0 to 2 in training.
+    strategy, points = QuantizationStrategy(2, 3), nested(np.linspace(0.1, 2.3, 3)[:, None] * np.ones(64) / 1.1)
+    weights = {"out": (np.ones((64, 1)), [0.0])}
+    net = Reference(lambda net, x: net.dense("out", x), weights, strategy)
+    wanted = net.train([(np.array([[0.0] * 63 + [2.0]]), 0.0)]).facts(points)
+    network = Network("Sequential(drop, out), half of 64 inputs dropped", dropped, outputs(points))
+    answer(network, strategy, Data(nested(np.ones((2, 64))), ((0.0,), (0.0,)), 2), 1).equals(wanted, **CLOSE)
+
+
+def test_the_model_is_left_alone(answer):
+    """The model given and its optimizer stay as they were"""
+    network = Network(f"{ONE}, compiled with SGD(0.1)", one_layer(0.1), left_alone)
+    answer(network, QuantizationStrategy(), TABLE, 1).equals(UNTOUCHED)
+
+
+# The misconceptions: each is the training below with one method of its own.
+
+WEIGHTED = (LAYERS.Dense, LAYERS.Conv2D, LAYERS.DepthwiseConv2D)
+WEIGHTLESS = (
+    *(LAYERS.InputLayer, LAYERS.ReLU, LAYERS.Activation, LAYERS.Dropout, LAYERS.Flatten, LAYERS.Reshape, LAYERS.Add),
+    *(LAYERS.MaxPooling2D, LAYERS.AveragePooling2D, LAYERS.GlobalMaxPooling2D, LAYERS.GlobalAveragePooling2D),
+)
+
+
+class Quantized(keras.Model):
+    """What a training returns: it predicts as that training says."""
+
+    def __init__(self, training):
+        super().__init__()
+        self.owner = training
+
+    def call(self, x):
+        return self.owner.predict(x)
+
+
+class Training:
+    """The task done right, layer by layer and without a graph; a method for each thing that people do otherwise."""
+
+    def __init__(self, model, strategy):
+        self.model, self.strategy, self.bits = model, strategy, strategy.weight_bits
+        self.ranges, self.history = {}, {"loss": [], "weight_bits": []}
+        source = self.copy()
+        self.start(source)
+        self.norms = {layer.name: self.norm_after(layer, source) for layer in source.layers}
+        self.folded_away = [norm.name for norm in self.norms.values() if norm]
+        self.check(source)
+        self.network = self.with_folds(source) if self.folded_away else source
+        self.network.compile(*(self.compiled_with() if model.compiled else self.default()))
+
+    # The copy.
+
+    def copy(self, biased=()):
+        """The network again, in which one layer's output is the next one's input; some layers have a bias for sure."""
+
+        def fresh(layer):
+            return type(layer).from_config(layer.get_config() | ({"use_bias": True} if layer.name in biased else {}))
+
+        if isinstance(self.model, keras.Sequential):
+            return keras.Sequential([keras.Input(self.model.input_shape[1:]), *map(fresh, self.model.layers)])
+        # A model made from a config is not compiled; `clone_model` fails on some that are.
+        return keras.models.clone_model(type(self.model).from_config(self.model.get_config()), clone_function=fresh)
+
+    def start(self, source):
+        source.set_weights(self.model.get_weights())
+
+    def norm_after(self, layer, source):
+        readers = [r for r in source.layers if any(t is layer.output for t in tf.nest.flatten(r.input))]
+        if not isinstance(layer, WEIGHTED) or not self.may_fold(layer, readers):
+            return None
+        return next((r for r in readers if isinstance(r, LAYERS.BatchNormalization)), None)
+
+    def with_folds(self, source):
+        network = self.copy([name for name, norm in self.norms.items() if norm])
+        for layer in source.layers:
+            norm = self.norms[layer.name]
+            network.get_layer(layer.name).set_weights(self.folded(layer, norm) if norm else layer.get_weights())
+        return network
+
+    def may_fold(self, layer, readers):
+        return layer.activation is keras.activations.linear and len(readers) == 1
+
+    def check(self, source):
+        for layer in source.layers:
+            if layer.name not in self.folded_away and not isinstance(layer, self.supported()):
+                raise ValueError(f"{layer.name} is not supported")
+
+    def supported(self):
+        return WEIGHTED + WEIGHTLESS
+
+    def folded(self, layer, norm):
+        kernel, bias = layer.kernel.numpy(), self.bias_before(layer)
+        factor = (norm.gamma.numpy() if norm.scale else 1.0) / self.deviation(norm)
+        depthwise = isinstance(layer, LAYERS.DepthwiseConv2D)
+        by_channel = factor.reshape(kernel.shape[2:]) if depthwise else factor
+        return kernel * by_channel, (norm.beta if norm.center else 0.0) + (bias - norm.moving_mean) * factor
+
+    def bias_before(self, layer):
+        return layer.bias.numpy() if layer.use_bias else 0.0
+
+    def deviation(self, norm):
+        return np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+
+    def compiled_with(self):
+        optimizer = self.model.optimizer
+        return type(optimizer).from_config(optimizer.get_config()), self.model.loss
+
+    def default(self):
+        return keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    # The pass forward.
+
+    def forward(self, x, training):
+        values = {id(self.network.inputs[0]): tf.convert_to_tensor(x, tf.float32)}
+        for layer in self.network.layers:
+            if not isinstance(layer, LAYERS.InputLayer):
+                given = tf.nest.map_structure(lambda tensor: values[id(tensor)], layer.input)
+                values[id(layer.output)] = self.of_layer(layer, given, training)
+        return self.output(values[id(self.network.outputs[0])])
+
+    def of_layer(self, layer, x, training):
+        if layer.name in self.folded_away:
+            return x
+        if not isinstance(layer, WEIGHTED):
+            return layer(x, training=training)
+        x = self.input(layer, x, training)
+        x = self.product(layer, x, self.kernel(layer, training))
+        return layer.activation(x + self.bias(layer) if layer.use_bias else x)
+
+    def product(self, layer, x, kernel):
+        if isinstance(layer, LAYERS.Dense):
+            return x @ kernel
+        convolution = tf.nn.conv2d if isinstance(layer, LAYERS.Conv2D) else tf.nn.depthwise_conv2d
+        return convolution(x, kernel, [1, *layer.strides, 1], layer.padding.upper())
+
+    def bias(self, layer):
+        return tf.convert_to_tensor(layer.bias)
+
+    def output(self, x):
+        return x
+
+    # Kernels.
+
+    def kernel(self, layer, training):
+        return self.on_grid(tf.convert_to_tensor(layer.kernel), self.axes(layer), self.weight_bits(training))
+
+    def weight_bits(self, training):
+        return self.bits
+
+    def axes(self, layer):
+        """The axes that the weights of one scale lie along."""
+        rank = len(layer.kernel.shape)
+        return list(range(rank - self.channel_axes(layer) if self.per_channel() else rank))
+
+    def per_channel(self):
+        return self.strategy.per_channel
+
+    def channel_axes(self, layer):
+        return 2 if isinstance(layer, LAYERS.DepthwiseConv2D) else 1
+
+    def on_grid(self, kernel, axes, bits):
+        scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / (2 ** (bits - 1) - 1)
+        return self.learns_through(kernel, tf.round(tf.math.divide_no_nan(kernel, scale)) * scale)
+
+    def learns_through(self, kernel, value):
+        return kernel + tf.stop_gradient(value - kernel)
+
+    # Inputs.
+
+    def input(self, layer, x, training):
+        if training:
+            self.observe(layer.name, tf.stop_gradient(tf.stack([tf.reduce_min(x), tf.reduce_max(x)])))
+        return self.fake_quantized(x, *self.widened(*self.range(layer.name, x)))
+
+    def observe(self, name, seen):
+        self.ranges[name] = self.average(self.ranges[name], seen) if name in self.ranges else self.first(seen)
+
+    def first(self, seen):
+        return seen
+
+    def average(self, old, seen):
+        return 0.9 * old + 0.1 * seen
+
+    def range(self, name, x):
+        if name not in self.ranges:
+            raise RuntimeError("the model was never calibrated")
+        return self.ranges[name][0], self.ranges[name][1]
+
+    def widened(self, low, high):
+        return tf.minimum(low, 0.0), tf.maximum(high, 0.0)
+
+    def fake_quantized(self, x, low, high):
+        top = 2.0 ** self.activation_bits() - 1
+        scale = (high - low) / top
+        zero_point = self.zero_point(-low / scale)
+        value = (tf.clip_by_value(tf.round(x / scale + zero_point), 0.0, top) - zero_point) * scale
+        inside = tf.cast((x >= -zero_point * scale) & (x <= (top - zero_point) * scale), x.dtype)
+        return self.passes_back(x, value, inside)
+
+    def activation_bits(self):
+        return self.strategy.activation_bits
+
+    def zero_point(self, exact):
+        return tf.round(exact)
+
+    def passes_back(self, x, value, inside):
+        return x * inside + tf.stop_gradient(value - x * inside)
+
+    # The training.
+
+    def batches(self, data):
+        return batches_of(data, 32) if isinstance(data, tuple) else data
+
+    def epochs(self, epochs):
+        return range(epochs)
+
+    def bits_of_epoch(self, epoch):
+        return self.strategy.schedule.get(epoch, self.bits)
+
+    def run(self, data, epochs):
+        data = self.batches(data)
+        for epoch in self.epochs(epochs):
+            self.begin_epoch(epoch)
+            losses = [self.step(x, y) for x, y in data]
+            self.history["loss"].append(self.noted(losses))
+            self.history["weight_bits"].append(self.bits)
+        return self.result(), self.history
+
+    def begin_epoch(self, epoch):
+        self.bits = self.bits_of_epoch(epoch)
+
+    def variables(self):
+        weighted = [layer for layer in self.network.layers if isinstance(layer, WEIGHTED)]
+        return [variable for layer in weighted for variable in layer.trainable_variables]
+
+    def loss(self, x, y):
+        return self.network.compute_loss(x=x, y=y, y_pred=self.forward(x, training=True))
+
+    def step(self, x, y):
+        with tf.GradientTape() as tape:
+            loss = self.loss(x, y)
+        variables = self.variables()
+        gradients = tape.gradient(loss, variables)  # None where a misconception lets none through
+        gradients = [tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True)]
+        self.network.optimizer.apply(gradients, variables)
+        return loss
+
+    def noted(self, losses):
+        return float(np.mean(losses))
+
+    def result(self):
+        return Quantized(self)
+
+    def predict(self, x):
+        return self.forward(x, training=False)
+
+
+@misconception
+def kernels_not_rounded(model, strategy, train_data, epochs=1):
+    """Your kernels stay in float: the layers compute with them as they are. Compute with a copy that lies on the grid
+    of `weight_bits`."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            return tf.convert_to_tensor(layer.kernel)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def inputs_not_rounded(model, strategy, train_data, epochs=1):
+    """You quantize the kernels and leave the activations in float. The input of each layer with a kernel goes through
+    fake quantization, too."""
+
+    class Wrong(Training):
+        def fake_quantized(self, x, low, high):
+            return x
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def bits_swapped(model, strategy, train_data, epochs=1):
+    """You give the kernels the bits of the activations, or the other way round: `weight_bits` is for the kernels,
+    `activation_bits` for the inputs."""
+
+    class Wrong(Training):
+        def weight_bits(self, training):
+            return self.strategy.activation_bits
+
+        def activation_bits(self):
+            return self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def always_per_tensor(model, strategy, train_data, epochs=1):
+    """You never look at `strategy.per_channel`: there is one scale for the whole kernel. Take the largest weight of
+    each channel, with `keepdims=True`, so that the scales broadcast."""
+
+    class Wrong(Training):
+        def per_channel(self):
+            return False
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def always_per_channel(model, strategy, train_data, epochs=1):
+    """You never look at `strategy.per_channel`: each channel has its scale although one for the whole kernel was asked
+    for."""
+
+    class Wrong(Training):
+        def per_channel(self):
+            return True
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def scale_for_each_input(model, strategy, train_data, epochs=1):
+    """You have a scale for each input rather than for each output: the axis that you name in a maximum is the one that
+    goes. Keep the last axis, and take the maximum over all others."""
+
+    class Wrong(Training):
+        def axes(self, layer):
+            return [len(layer.kernel.shape) - 1] if self.per_channel() else super().axes(layer)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def depthwise_by_last_axis(model, strategy, train_data, epochs=1):
+    """You give a DepthwiseConv2D kernel a scale for each entry of its last axis, as for a Conv2D. That is the
+    multiplier: an output belongs to a pair of input and multiplier, so both of its last axes keep their place."""
+
+    class Wrong(Training):
+        def channel_axes(self, layer):
+            return 1
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def depthwise_forgotten(model, strategy, train_data, epochs=1):
+    """You leave DepthwiseConv2D layers in float. They are no Conv2D to `isinstance`: name both."""
+
+    class Wrong(Training):
+        def of_layer(self, layer, x, training):
+            if isinstance(layer, LAYERS.DepthwiseConv2D):
+                return layer.activation(self.product(layer, x, layer.kernel) + layer.bias)
+            return super().of_layer(layer, x, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def one_level_too_many(model, strategy, train_data, epochs=1):
+    """Your kernel's grid has 2^(bits−1) steps on either side of 0, so its numbers do not fit into the bits. The largest
+    weight is 2^(bits−1) − 1 steps."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / 2 ** (bits - 1)
+            return self.learns_through(kernel, tf.round(tf.math.divide_no_nan(kernel, scale)) * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def lopsided_grid(model, strategy, train_data, epochs=1):
+    """Your kernel's grid goes one step further down than up, as int8 does: the largest weight is cut off where it is
+    positive. The grid is symmetric, and its ends are 2^(bits−1) − 1 steps from 0."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            top = 2 ** (bits - 1)
+            scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / top
+            whole = tf.clip_by_value(tf.round(tf.math.divide_no_nan(kernel, scale)), -top, top - 1)
+            return self.learns_through(kernel, whole * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def empty_channel_divided(model, strategy, train_data, epochs=1):
+    """A channel whose weights are all 0 has the scale 0, and 0 / 0 is NaN. Use `tf.math.divide_no_nan`, or another
+    scale for it."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / (2 ** (bits - 1) - 1)
+            return self.learns_through(kernel, tf.round(kernel / scale) * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def biases_rounded(model, strategy, train_data, epochs=1):
+    """You quantize the biases, too. They stay in float: in integer arithmetic they have 32 bits, which is as good."""
+
+    class Wrong(Training):
+        def bias(self, layer):
+            return self.on_grid(tf.convert_to_tensor(layer.bias), [0], self.bits)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def outputs_rounded(model, strategy, train_data, epochs=1):
+    """You quantize the output of the last layer as well. Only the inputs of layers with a kernel are quantized."""
+
+    class Wrong(Training):
+        def output(self, x):
+            return self.fake_quantized(x, *self.widened(tf.reduce_min(x), tf.reduce_max(x)))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def activations_symmetric(model, strategy, train_data, epochs=1):
+    """You quantize the activations symmetrically, around 0. They are asymmetric, with a zero-point: after a ReLU half
+    of a symmetric grid would be empty."""
+
+    class Wrong(Training):
+        def fake_quantized(self, x, low, high):
+            top = 2.0 ** (self.activation_bits() - 1) - 1
+            scale = tf.maximum(high, -low) / top
+            value = tf.clip_by_value(tf.round(x / scale), -top, top) * scale
+            return self.passes_back(x, value, tf.ones_like(x))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_not_widened(model, strategy, train_data, epochs=1):
+    """You take the range as it was seen. Where it does not hold 0, widen it first, as in exercise 1; TensorFlow's own
+    operation would shift it to 0 instead, and clip what was above."""
+
+    class Wrong(Training):
+        def fake_quantized(self, x, low, high):
+            return tf.quantization.fake_quant_with_min_max_vars(x, low, high, self.activation_bits())
+
+        def widened(self, low, high):
+            return low, high
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def widened_before_averaging(model, strategy, train_data, epochs=1):
+    """You widen the range of each batch to hold 0 and average that. Average what was seen, and widen the average where
+    you use it."""
+
+    class Wrong(Training):
+        def observe(self, name, seen):
+            super().observe(name, tf.stack([tf.minimum(seen[0], 0.0), tf.maximum(seen[1], 0.0)]))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def zero_point_not_whole(model, strategy, train_data, epochs=1):
+    """Your grid of the activations begins exactly at the minimum, so 0 falls between two of its points. The zero-point
+    is a whole number: round it, and the range shifts a little."""
+
+    class Wrong(Training):
+        def zero_point(self, exact):
+            return exact
+
+        def fake_quantized(self, x, low, high):
+            step = (high - low) / (2.0 ** self.activation_bits() - 1)
+            value = tf.round((tf.clip_by_value(x, low, high) - low) / step) * step + low
+            inside = tf.cast((x >= low) & (x <= high), x.dtype)
+            return self.passes_back(x, value, inside)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_last_batch(model, strategy, train_data, epochs=1):
+    """Your range is that of the last batch alone. Average: 0.9 times the old range plus 0.1 times the batch's."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return seen
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_all_batches(model, strategy, train_data, epochs=1):
+    """Your range holds all that was ever seen, so one outlier coarsens the grid for good. Average: 0.9 times the old
+    range plus 0.1 times the batch's."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return tf.stack([tf.minimum(old[0], seen[0]), tf.maximum(old[1], seen[1])])
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_first_batch(model, strategy, train_data, epochs=1):
+    """Your range is that of the first batch and never moves again. Each training step takes its batch in: 0.9 times the
+    old range plus 0.1 times the batch's."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return old
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def momentum_swapped(model, strategy, train_data, epochs=1):
+    """You swapped the shares of the average: the old range counts 0.9, the new batch 0.1."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return 0.1 * old + 0.9 * seen
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def average_from_zero(model, strategy, train_data, epochs=1):
+    """Your average starts at 0, and batches later most of it is still that 0. Let the first batch set the range."""
+
+    class Wrong(Training):
+        def first(self, seen):
+            return 0.1 * seen
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def first_batch_fixed_by_the_graph(model, strategy, train_data, epochs=1):
+    """You ask in Python whether this is the first batch. A `tf.function` asks once, when it is traced, so that in the
+    graph every batch is the first. Ask with `tf.where`, of a variable."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return super().average(old, seen) if tf.config.functions_run_eagerly() else seen
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_starts_anew(model, strategy, train_data, epochs=1):
+    """You start the observers anew with each epoch. They go on: only the very first batch sets the range."""
+
+    class Wrong(Training):
+        def begin_epoch(self, epoch):
+            super().begin_epoch(epoch)
+            self.ranges = {}
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def rounded_before_observed(model, strategy, train_data, epochs=1):
+    """You round with the range of before and take the batch in afterwards, so a step does not know of its own batch.
+    Update the range first."""
+
+    class Wrong(Training):
+        def input(self, layer, x, training):
+            before = self.ranges.get(layer.name)
+            value = super().input(layer, x, training)
+            return value if before is None else self.fake_quantized(x, *self.widened(before[0], before[1]))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_the_input(model, strategy, train_data, epochs=1):
+    """At inference you take the range from the batch in hand, so an example's answer depends on its neighbours. That is
+    dynamic quantization; here the ranges stay as training left them."""
+
+    class Wrong(Training):
+        def range(self, name, x):
+            low, high = super().range(name, x)
+            return (low, high) if self.in_training else (tf.reduce_min(x), tf.reduce_max(x))
+
+        def forward(self, x, training):
+            self.in_training = training
+            return super().forward(x, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def observes_at_inference(model, strategy, train_data, epochs=1):
+    """Your observers go on at inference, so that each call changes the next one's answers. Update them only where
+    `training` is true."""
+
+    class Wrong(Training):
+        def input(self, layer, x, training):
+            return super().input(layer, x, True)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def never_says_so(model, strategy, train_data, epochs=1):
+    """Your model predicts before it has seen any batch, with ranges that you made up. Raise an error that says that it
+    was never calibrated."""
+
+    class Wrong(Training):
+        def range(self, name, x):
+            return super().range(name, x) if name in self.ranges else (tf.constant(-6.0), tf.constant(6.0))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def nothing_passes_back(model, strategy, train_data, epochs=1):
+    """No gradient comes through your rounding, neither to the kernels nor to the layers before: the derivative of
+    `tf.round` is 0. Pass the gradient straight through, as if the rounding were not there."""
+
+    class Wrong(Training):
+        def learns_through(self, kernel, value):
+            return tf.stop_gradient(value)
+
+        def passes_back(self, x, value, inside):
+            return tf.stop_gradient(value)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def kernels_do_not_learn(model, strategy, train_data, epochs=1):
+    """Your kernels get no gradient through their rounding and never move: the derivative of `tf.round` is 0. Pass it
+    straight through: `kernel + tf.stop_gradient(rounded - kernel)`."""
+
+    class Wrong(Training):
+        def learns_through(self, kernel, value):
+            return tf.stop_gradient(value)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def only_the_largest_weights_learn(model, strategy, train_data, epochs=1):
+    """No gradient comes through your rounding of the kernels, since the derivative of `tf.round` is 0; the largest
+    weights alone learn, through the scale. Pass the gradient straight through: `kernel + tf.stop_gradient(rounded -
+    kernel)`."""
+
+    class Wrong(Training):
+        def learns_through(self, kernel, value):
+            return value
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def no_gradient_through_inputs(model, strategy, train_data, epochs=1):
+    """No gradient comes through the rounding of the inputs, so only the last layer learns. Pass it straight through,
+    where the input lies inside of its range."""
+
+    class Wrong(Training):
+        def passes_back(self, x, value, inside):
+            return tf.stop_gradient(value)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def gradient_outside_too(model, strategy, train_data, epochs=1):
+    """You pass the gradient back for inputs outside of the range as well. They were clipped: moving them changes
+    nothing, so their gradient is 0."""
+
+    class Wrong(Training):
+        def passes_back(self, x, value, inside):
+            return x + tf.stop_gradient(value - x)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def gradient_through_the_scale(model, strategy, train_data, epochs=1):
+    """Your gradient goes through the scale as well, so the largest weight learns what belongs to all. The scale is a
+    constant to the gradient: `tf.stop_gradient`."""
+
+    class Wrong(Training):
+        def learns_through(self, kernel, value):
+            return value
+
+        def on_grid(self, kernel, axes, bits):
+            scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / (2 ** (bits - 1) - 1)
+            quotient = tf.math.divide_no_nan(kernel, scale)
+            return (quotient + tf.stop_gradient(tf.round(quotient) - quotient)) * scale
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def float_weights_overwritten(model, strategy, train_data, epochs=1):
+    """You write the rounded kernel into the variable. A small step is then lost to the next rounding: keep the float
+    weights, and compute with a rounded copy."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            kernel = super().kernel(layer, training)
+            layer.kernel.assign(kernel)
+            return kernel
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def quantized_only_while_training(model, strategy, train_data, epochs=1):
+    """Your model trains with rounded kernels and predicts with the float ones. What was trained for is the grid: round
+    at inference, too."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            return super().kernel(layer, training) if training else tf.convert_to_tensor(layer.kernel)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def quantized_only_afterwards(model, strategy, train_data, epochs=1):
+    """You train in float and quantize at the end, which is post-training quantization. The rounding has to be in the
+    pass forward of each training step."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            return tf.convert_to_tensor(layer.kernel) if training else super().kernel(layer, training)
+
+        def fake_quantized(self, x, low, high):
+            return x if self.in_training else super().fake_quantized(x, low, high)
+
+        def forward(self, x, training):
+            self.in_training = training
+            return super().forward(x, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def norm_kept(model, strategy, train_data, epochs=1):
+    """You keep batch normalization as a layer of its own. Fold it: in integer arithmetic there is only one kernel, the
+    one that it has been multiplied into, and its grid is another."""
+
+    class Wrong(Training):
+        def supported(self):
+            return (*super().supported(), LAYERS.BatchNormalization)
+
+        def may_fold(self, layer, readers):
+            return False
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def norm_dropped(model, strategy, train_data, epochs=1):
+    """You take batch normalization out of the network and nothing comes in its place. Multiply its factor into the
+    kernel of the layer before it, and give that layer the bias that makes up for the rest."""
+
+    class Wrong(Training):
+        def folded(self, layer, norm):
+            return layer.kernel.numpy(), self.bias_before(layer) + np.zeros(norm.moving_mean.shape)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folding_forgets_the_bias(model, strategy, train_data, epochs=1):
+    """Your folding drops the bias that the layer had. Batch normalization saw it: the new bias is beta + (bias − mean)
+    · gamma / deviation."""
+
+    class Wrong(Training):
+        def bias_before(self, layer):
+            return 0.0
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folded_after_rounding(model, strategy, train_data, epochs=1):
+    """You round the kernel and multiply the batch normalization into it afterwards. Fold first: the product is the
+    kernel that integer arithmetic has, and it has to lie on the grid."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            norm = self.norms[layer.name]
+            if norm is None:
+                return super().kernel(layer, training)
+            factor = (norm.gamma.numpy() if norm.scale else np.float32(1)) / self.deviation(norm)
+            if isinstance(layer, LAYERS.DepthwiseConv2D):
+                factor = factor.reshape(layer.kernel.shape[2:])
+            unfolded = tf.convert_to_tensor(layer.kernel) / factor
+            return self.on_grid(unfolded, self.axes(layer), self.weight_bits(training)) * factor
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folded_past_an_activation(model, strategy, train_data, epochs=1):
+    """You fold batch normalization into a layer with an activation. It comes after the ReLU, and a factor below 0 does
+    not go through it: that is an error which names the layer."""
+
+    class Wrong(Training):
+        def may_fold(self, layer, readers):
+            return len(readers) == 1
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folded_for_other_readers(model, strategy, train_data, epochs=1):
+    """You fold batch normalization into a layer whose output goes elsewhere too, and there it was not normalized. That
+    is an error which names the layer."""
+
+    class Wrong(Training):
+        def may_fold(self, layer, readers):
+            return layer.activation is keras.activations.linear
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def unsupported_layers_copied(model, strategy, train_data, epochs=1):
+    """You copy layers that you know nothing of into the new model, where they compute in float. Raise a ValueError that
+    names the layer."""
+
+    class Wrong(Training):
+        def check(self, source):
+            for layer in source.layers:
+                if isinstance(layer, LAYERS.BatchNormalization) and layer.name not in self.folded_away:
+                    raise ValueError(f"{layer.name} is not supported")
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def unsupported_without_a_name(model, strategy, train_data, epochs=1):
+    """Your error does not say which layer is not supported. Put `layer.name` into the message."""
+
+    class Wrong(Training):
+        def check(self, source):
+            try:
+                super().check(source)
+            except ValueError:
+                raise ValueError("unsupported layer") from None
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_ignored(model, strategy, train_data, epochs=1):
+    """You never look at `strategy.schedule`: the weight bits stay what they were at the start."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_for_one_epoch(model, strategy, train_data, epochs=1):
+    """After an epoch of the schedule you go back to `weight_bits`. An entry holds from its epoch on, until the next
+    one."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return self.strategy.schedule.get(epoch, self.strategy.weight_bits)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_counts_from_one(model, strategy, train_data, epochs=1):
+    """Your schedule comes an epoch early: you count the epochs from 1, and the first one is epoch 0."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return super().bits_of_epoch(epoch + 1)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_on_paper(model, strategy, train_data, epochs=1):
+    """Your history says that the bits changed, and the kernels go on with the old ones."""
+
+    class Wrong(Training):
+        def weight_bits(self, training):
+            return self.strategy.weight_bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def graph_not_made_again(model, strategy, train_data, epochs=1):
+    """You change the bits and go on with the `tf.function` that was traced before, which trains with the old ones. Make
+    a new one when the bits change, or keep them in a `tf.Variable`."""
+
+    class Wrong(Training):
+        def weight_bits(self, training):
+            return self.history_bits() if training and not tf.config.functions_run_eagerly() else self.bits
+
+        def history_bits(self):
+            return self.history["weight_bits"][0] if self.history["weight_bits"] else self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def bits_back_at_inference(model, strategy, train_data, epochs=1):
+    """Your model predicts with `strategy.weight_bits`, not with the bits that it was trained for at last."""
+
+    class Wrong(Training):
+        def weight_bits(self, training):
+            return self.bits if training else self.strategy.weight_bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def loss_of_the_last_batch(model, strategy, train_data, epochs=1):
+    """Your history has the loss of an epoch's last batch. Note the mean over its batches."""
+
+    class Wrong(Training):
+        def noted(self, losses):
+            return float(losses[-1])
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def always_the_default_loss(model, strategy, train_data, epochs=1):
+    """You never look at how the model is compiled. Use its loss and a fresh copy of its optimizer; cross-entropy and
+    Adam are for a model that is not."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            return self.default()
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def default_loss_on_probabilities(model, strategy, train_data, epochs=1):
+    """Your default loss takes the outputs for probabilities. They are logits: `from_logits=True`."""
+
+    class Wrong(Training):
+        def default(self):
+            return keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy()
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def optimizer_shared(model, strategy, train_data, epochs=1):
+    """You train with the model's own optimizer, whose step count and momentum you change, and which knows the momentum
+    of another training. Make a fresh one from `get_config()`."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            return self.model.optimizer, self.model.loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def regularization_forgotten(model, strategy, train_data, epochs=1):
+    """Your loss leaves out the regularization of the layers. `compute_loss` adds it for you, if the layers with the
+    regularizers are in the model."""
+
+    class Wrong(Training):
+        def loss(self, x, y):
+            return super().loss(x, y) - sum(self.network.losses)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def inference_mode(model, strategy, train_data, epochs=1):
+    """You train without `training=True`, so dropout drops nothing."""
+
+    class Wrong(Training):
+        def of_layer(self, layer, x, training):
+            return super().of_layer(layer, x, training and isinstance(layer, WEIGHTED))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def training_mode_at_inference(model, strategy, train_data, epochs=1):
+    """Your model predicts in training mode: dropout goes on dropping. Only the training steps say `training=True`."""
+
+    class Wrong(Training):
+        def of_layer(self, layer, x, training):
+            return super().of_layer(layer, x, training or not isinstance(layer, WEIGHTED))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def whole_data_in_one_batch(model, strategy, train_data, epochs=1):
+    """You take an (x, y) tuple as one batch, so an epoch is a single step. Cut it into batches of 32."""
+
+    class Wrong(Training):
+        def batches(self, data):
+            return [data] if isinstance(data, tuple) else data
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def last_batch_dropped(model, strategy, train_data, epochs=1):
+    """You drop the examples that do not fill a batch of 32. The last batch is shorter: no `drop_remainder`."""
+
+    class Wrong(Training):
+        def batches(self, data):
+            if not isinstance(data, tuple):
+                return data
+            batches = batches_of(data, 32)
+            return batches[:-1] if len(batches) > 1 else batches
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def one_epoch_only(model, strategy, train_data, epochs=1):
+    """You go through the data once, whatever `epochs` says."""
+
+    class Wrong(Training):
+        def epochs(self, epochs):
+            return range(min(epochs, 1))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def weights_not_copied(model, strategy, train_data, epochs=1):
+    """Your copy begins with weights of its own: a model made from a config is initialized anew. Give it those of the
+    model with `set_weights`."""
+
+    class Wrong(Training):
+        def start(self, source):
+            pass
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def model_itself_trained(model, strategy, train_data, epochs=1):
+    """You train the model that you were given. Work on a copy with weights of its own, so that the float model is still
+    there to compare with."""
+
+    class Wrong(Training):
+        def run(self, data, epochs):
+            result, history = super().run(data, epochs)
+            pairs = zip(self.model.trainable_variables, self.variables(), strict=False)
+            for mine, trained in pairs:
+                if mine.shape == trained.shape:
+                    mine.assign(trained)
+            return result, history
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+HINTS = (
+    "Four pieces, one after the other: a layer of your own around a Dense, Conv2D or DepthwiseConv2D layer, which "
+    "rounds input and kernel and then runs it; the copy of the network with such layers in it; the folding of batch "
+    "normalization while it is made; and a training loop that changes the bits before an epoch. Begin with a "
+    "Sequential of Dense layers and 0 as the learning rate: then only the ranges move.",
+    "The layer: `range = self.add_weight(shape=(2,), ...)` with NaN in it until the first batch; in `call(self, x, "
+    "training=False)`, if training, `range.assign(tf.where(tf.math.is_nan(range), seen, 0.9 * range + 0.1 * seen))`. "
+    "Then `tf.quantization.fake_quant_with_min_max_vars(x, low, high, bits)` with a range widened to hold 0; the "
+    "kernel over its scale, rounded, times the scale, as `kernel + tf.stop_gradient(rounded - kernel)`; and the layer "
+    "inside of `keras.StatelessScope(state_mapping=[(layer.kernel, rounded)])`. The scale is the maximum of |kernel| "
+    "over all axes but the last one, or the last two of a DepthwiseConv2D, with `keepdims=True`, over 2^(bits−1) − 1.",
+    "The copy: `source = clone_model(type(model).from_config(model.get_config()))` with the weights set, then "
+    "`clone_model(source, clone_function=f)`. For a weighted layer `f` makes it again from its config (with "
+    "`use_bias` True if a batch normalization goes into it), builds it with `layer.input.shape`, sets the weights, "
+    "folded or not, and wraps it; for a folded batch normalization it returns `keras.layers.Identity()`; for what is "
+    "not in the list it raises the ValueError. Put that network into a `keras.Model` whose `call` raises while "
+    "nothing has trained. In the loop, when the bits change, set them in each wrapped layer and make a new "
+    "`tf.function`, since the old one keeps what it was traced with.",
+)

@@ -1,0 +1,638 @@
+# %% [markdown]
+# # Exercises 03: quantization and quantization-aware training
+#
+# You build quantization from its parts: the scale and the zero-point, the rounding both ways, the scales of single
+# channels, the fake quantization that one can train through, the ranges of the activations, and the integer arithmetic
+# that a phone computes with. The last exercise, the article's coding task, puts them together. The lessons are
+# [04 Quantization](../notebooks/04_quantization.ipynb) and
+# [05 Quantization-aware training](../notebooks/05_quantization_aware_training.ipynb).
+#
+# Each exercise is a function or a class with its contract in the docstring. Put your code in place of
+# `raise NotImplementedError`, run the cell, run the `check(…)` cell under it. `hint(quantize)` gives a hint,
+# `reveal(quantize)` our solution, `progress()` shows where you stand.
+#
+# The words used throughout:
+#
+# - **quantization** (量化): storing a real number *x* as an integer *q*, so that *x* ≈ (*q* − *z*) · *s*.
+# - *s* is the **scale** (缩放因子), the distance between two neighbouring values that can be stored; *z* is the
+#   **zero-point** (零点), the integer that stands for 0.
+# - *q* is one of the integers from `qmin` to `qmax`. With *b* bits there are up to 2^*b* of them. What lies beyond the
+#   two ends of the **representable range** (可表示范围), from (qmin − *z*) · *s* to (qmax − *z*) · *s*, is
+#   **clipped** (截断) to the nearer end.
+# - **symmetric** (对称): *z* is 0; **asymmetric** (非对称): *z* is where it has to be.
+# - **per tensor** (逐张量): one scale for a whole tensor; **per channel** (逐通道): one for each channel.
+#
+# | | qmin | qmax | zero-point |
+# |---|---|---|---|
+# | asymmetric, 8 bits | 0 | 255 | any of 0…255 |
+# | symmetric, 8 bits | −127 | 127 | 0 |
+# | asymmetric, *b* bits | 0 | 2^*b* − 1 | any of 0…2^*b* − 1 |
+# | symmetric, *b* bits | −(2^(*b*−1) − 1) | 2^(*b*−1) − 1 | 0 |
+#
+# (`2^b` in the text is a power; in Python write `2**b`.)
+
+# %%
+from halfbits.grading import check, hint, progress, reveal
+from halfbits.quiet import import_tensorflow
+
+import_tensorflow()  # takes some seconds; drops the lines that TensorFlow writes
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# %% [markdown]
+# ## 1. From a range to a scale and a zero-point
+#
+# 0 must be stored without error: zero padding and ReLU produce it all the time, and an error in it is the same error
+# everywhere. Hence two rules ([Jacob et al. 2018](https://arxiv.org/abs/1712.05877), sections 2.1 and 3). The range is
+# first widened so that it holds 0: [2, 6] becomes [0, 6]. And the zero-point is an integer.
+#
+# - **Asymmetric:** the range, from its minimum to its maximum, is divided into 2^*b* − 1 steps. The zero-point is the
+#   integer nearest to −minimum / scale.
+# - **Symmetric:** the larger of |minimum| and |maximum| is divided into 2^(*b*−1) − 1 steps, and the zero-point is 0.
+
+
+# %%
+def quantization_parameters(
+    minimum: float, maximum: float, bits: int, symmetric: bool = False
+) -> tuple[float, int]:
+    """The scale and the zero-point that fit a range of real numbers.
+
+    Args:
+        minimum, maximum: the ends of the range, minimum <= maximum: Python floats or NumPy's
+            float32 or float64. Each is 0 or between 10⁻³⁰ and 10³⁰ in magnitude. The range
+            need not hold 0; it is widened to do so first.
+        bits: the number of bits, 2 to 16.
+        symmetric: whether the integers are −(2^(bits−1) − 1)…2^(bits−1) − 1 with zero-point
+            0, rather than 0…2^bits − 1 with a zero-point among them.
+
+    Returns:
+        A tuple (scale, zero_point).
+
+        scale: a positive number. Where the widened range is one point (both ends are 0)
+        there is nothing to divide: any scale will do that is finite and more than 0, and
+        still so after a cast to float32; 1.0, say.
+
+        zero_point: an integer (Python's or NumPy's, not a float). In the asymmetric case it
+        is the one nearest to −minimum / scale, and half-way between two either. Where both
+        ends are 0, any of 0…2^bits − 1 will do.
+
+        Tolerance: float32 is good enough. (The scale is right to one part in a million; the
+        zero-point may be either neighbour within 2^bits / 1,000,000 of half-way.)
+    """
+    ### BEGIN SOLUTION
+    minimum, maximum = min(float(minimum), 0.0), max(float(maximum), 0.0)
+    if symmetric:
+        width, steps = max(-minimum, maximum), 2 ** (bits - 1) - 1
+    else:
+        width, steps = maximum - minimum, 2**bits - 1
+    scale = width / steps if width else 1.0
+    return scale, 0 if symmetric else round(-minimum / scale)
+    ### END SOLUTION
+
+
+# %%
+check(quantization_parameters)
+
+# %% [markdown]
+# ## 2. From numbers to integers
+#
+# *q* = clip(round(*x* / *s*) + *z*, qmin, qmax). The clipping comes last: qmin and qmax are what the stored integers
+# may be, and the zero-point is part of those.
+#
+# A scale for each channel is an array that **broadcasts** (广播) against *x*: for an *x* of shape (5, 3, 2) the scales
+# of the last axis have shape (2,), those of the first (5, 1, 1).
+
+
+# %%
+def quantize(x: np.ndarray, scale, zero_point: int, qmin: int, qmax: int) -> np.ndarray:
+    """Round real numbers to the integers that stand for them.
+
+    Args:
+        x: a float32 or float64 array of any shape, shape () and arrays without elements
+            too; not changed. It may hold infinities, but no NaN.
+        scale: a positive Python float, or an array of positive float32 numbers that
+            broadcasts to the shape of x; not changed.
+        zero_point: a Python int from qmin to qmax.
+        qmin, qmax: Python ints, the lowest and the highest integer, −2¹⁶ <= qmin < qmax
+            <= 2¹⁶.
+
+    Returns:
+        An int32 array (or tensor) of the shape of x (for shape () a NumPy scalar will do):
+        x / scale, rounded to the nearest integer (half-way between two, to either), plus
+        zero_point, clipped to qmin…qmax. Numbers that are far too large, infinities too,
+        become qmin or qmax.
+
+        Tolerance: float32 is good enough. (Either neighbour will do within (|x / scale| +
+        |zero_point|) / 1,000,000 of half-way.)
+    """
+    ### BEGIN SOLUTION
+    q = np.round(x / scale) + zero_point
+    return np.clip(q, qmin, qmax).astype(np.int32)
+    ### END SOLUTION
+
+
+# %%
+check(quantize)
+
+# %% [markdown]
+# ## 3. And back
+#
+# *x* ≈ (*q* − *z*) · *s*. The integers often come in 8 bits. Think of what 100 − (−100) is there.
+
+
+# %%
+def dequantize(q: np.ndarray, scale, zero_point: int) -> np.ndarray:
+    """The real numbers that integers stand for.
+
+    Args:
+        q: an array of any shape (shape () and arrays without elements too) and any integer
+            dtype of NumPy, signed or unsigned, 8 to 64 bits, with values from −2¹⁶ to 2¹⁶;
+            not changed.
+        scale: a positive Python float, or an array of positive float32 numbers that
+            broadcasts to the shape of q; not changed.
+        zero_point: a Python int from −2¹⁶ to 2¹⁶. It may be one that the dtype of q does
+            not have.
+
+    Returns:
+        A float32 array (or tensor) of the shape of q (for shape () a NumPy scalar will do):
+        (q − zero_point) · scale, each number right to one part in a million, and exactly 0
+        where q is the zero-point.
+    """
+    ### BEGIN SOLUTION
+    return ((q.astype(np.int32) - zero_point) * scale).astype(np.float32)
+    ### END SOLUTION
+
+
+# %%
+check(dequantize)
+
+# %% [markdown]
+# ## 4. A scale for each channel
+#
+# One channel's weights may be a hundred times those of another. With one scale for the whole tensor the small ones are
+# rounded to a handful of values; a scale for each channel costs next to nothing and keeps them. A channel is what
+# belongs to one index along `axis`: for a Dense kernel of shape (inputs, units) axis 1, for a Conv2D kernel of shape
+# (height, width, inputs, filters) axis 3, or −1.
+
+
+# %%
+def per_channel_scales(weights: np.ndarray, bits: int, axis: int) -> np.ndarray:
+    """The symmetric scale of each channel.
+
+    Args:
+        weights: a float32 or float64 array of one or more dimensions, none of length 0;
+            not changed. Each weight is 0 or between 10⁻³⁰ and 10³⁰ in magnitude.
+        bits: the number of bits, 2 to 16.
+        axis: which axis counts the channels, from −weights.ndim to weights.ndim − 1.
+
+    Returns:
+        A float32 or float64 array (or tensor) of shape (channels,), with channels =
+        weights.shape[axis]: for each channel its largest |weight|, divided by 2^(bits−1) −
+        1, right to one part in a million. For a channel of zeros any scale will do that is
+        finite and more than 0, and still so after a cast to float32; 1.0, say.
+    """
+    ### BEGIN SOLUTION
+    channels = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
+    largest = np.max(np.abs(channels), axis=1)
+    return np.where(largest > 0, largest / (2 ** (bits - 1) - 1), 1.0)
+    ### END SOLUTION
+
+
+# %%
+check(per_channel_scales)
+
+# %% [markdown]
+# ## 5. Fake quantization, and a gradient for it
+#
+# **Fake quantization** (伪量化) rounds a float to the nearest value that can be stored, and leaves it a float: the
+# network computes with what quantization will make of its numbers, and can learn to live with it.
+#
+# Rounding has the gradient 0 almost everywhere, so nothing would be learnt. The **straight-through estimator**
+# (直通估计器, [Bengio et al. 2013](https://arxiv.org/abs/1308.3432)) acts as if the rounding were not there. The
+# clipping stays: inside the representable range the gradient is 1, outside it is 0, since moving *x* there changes
+# nothing.
+#
+# Useful: `tf.clip_by_value`, and `tf.stop_gradient`, which passes a value on and has the gradient 0. The library calls
+# that do all of it (`fake_quant_with_min_max_args`, `…_vars` and `…_vars_per_channel`) are not allowed here.
+
+
+# %%
+def fake_quantize(x: tf.Tensor, scale, zero_point: int, qmin: int, qmax: int) -> tf.Tensor:
+    """Quantize and dequantize, with the straight-through gradient.
+
+    Args:
+        x: a float32 tensor or variable of any shape; infinities, but no NaN.
+        scale: a positive Python float, or a tensor or NumPy array of positive float32
+            numbers that broadcasts to the shape of x.
+        zero_point: a Python int from qmin to qmax.
+        qmin, qmax: Python ints, the lowest and the highest integer, −2¹⁶ <= qmin < qmax
+            <= 2¹⁶.
+
+    Returns:
+        A float32 tensor of the shape of x: (q − zero_point) · scale, with q = x / scale
+        rounded to the nearest integer (half-way between two, to either), plus zero_point,
+        clipped to qmin…qmax.
+
+        The gradient of x is the incoming gradient (the loss's gradient of this tensor,
+        which the tape hands back) where x lies inside the representable range, from
+        (qmin − zero_point) · scale to (qmax − zero_point) · scale, ends included, and
+        exactly 0 outside, however far. The gradient of scale is not checked.
+
+        This works in eager mode, operation by operation, and inside tf.function, which
+        runs your function once to trace (record) its operations; the shape may be
+        (None, None) then.
+
+        Tolerance: float32 is good enough. (Values are right to a millionth of the larger
+        end of the range in magnitude; either neighbour will do within (|x / scale| +
+        |zero_point|) / 1,000,000 of half-way, either gradient within a millionth of an end
+        that float32 does not have.)
+    """
+    ### BEGIN SOLUTION
+    lowest, highest = (qmin - zero_point) * scale, (qmax - zero_point) * scale
+    # Clipping has the gradient that is wanted, and what is far outside has no digits to lose then.
+    inside = tf.clip_by_value(x, lowest, highest)
+    rounded = tf.round(inside / scale) * scale
+    return inside + tf.stop_gradient(rounded - inside)
+    ### END SOLUTION
+
+
+# %%
+check(fake_quantize)
+
+# %% [markdown]
+# ## 6. The ranges of the activations
+#
+# The weights are there to be looked at. The **activations** (激活值) are not: their range depends on the input, so it is
+# observed batch by batch. An **observer** (观察器) that keeps the smallest and the largest number ever seen lets one
+# outlier decide for good; a **moving average** (滑动平均) forgets it.
+#
+# One bad batch must not spoil the range, either: a NaN in an average stays in it for ever.
+#
+# (`range` is a method here. Give an attribute of yours another name, or it hides the method.)
+
+
+# %%
+class MovingAverageObserver:
+    """The range of some activations, as a moving average over batches.
+
+    Args:
+        momentum: how much of the old range stays at each batch, 0 <= momentum < 1, a Python
+            float.
+    """
+
+    def __init__(self, momentum: float = 0.9):
+        ### BEGIN SOLUTION
+        self._momentum = momentum
+        self._range = None
+        ### END SOLUTION
+
+    def update(self, batch) -> None:
+        """Take note of a batch.
+
+        The first batch sets the range to its own smallest and largest number. After each
+        later one both ends are momentum · old + (1 − momentum) · the batch's. Float32
+        arithmetic is good enough: they are right to a ten-thousandth of the largest
+        magnitude that the batches hold.
+
+        Args:
+            batch: a float32 array or tensor of any shape; not changed. (This method is
+                called in eager mode.)
+
+        Raises:
+            ValueError: the batch holds a NaN or an infinity, or no number at all. The
+                observer is then as it was before, also if this would have been the first
+                batch.
+        """
+        ### BEGIN SOLUTION
+        batch = np.asarray(batch)
+        if batch.size == 0 or not np.isfinite(batch).all():
+            raise ValueError("a batch needs one number or more, and all of them finite")
+        ends = float(batch.min()), float(batch.max())
+        if self._range is None:
+            self._range = ends
+        else:
+            old, new = self._momentum, 1 - self._momentum
+            self._range = tuple(
+                old * a + new * b for a, b in zip(self._range, ends, strict=True)
+            )
+        ### END SOLUTION
+
+    def range(self) -> tuple[float, float]:
+        """The range now.
+
+        Returns:
+            A tuple (minimum, maximum) of two numbers (Python's, NumPy's, or scalar
+            tensors). It need not hold 0: `quantization_parameters` sees to that. Asking
+            changes nothing.
+
+        Raises:
+            RuntimeError: no batch has been taken note of yet. The message says so.
+        """
+        ### BEGIN SOLUTION
+        if self._range is None:
+            raise RuntimeError("no range yet: call update with a batch first")
+        return self._range
+        ### END SOLUTION
+
+
+# %%
+check(MovingAverageObserver)
+
+# %% [markdown]
+# ## 7. Folding a batch normalization
+#
+# At inference a batch normalization is a multiplication and an addition with fixed numbers for each channel, and the
+# layer before it can do both. **Folding** (折叠) it into that layer's kernel and bias saves the operation, and it is
+# the folded kernel that gets quantized, so it has to be done before the scales are chosen.
+#
+# In inference, with the moving mean and variance that training has left, an output *y* of the layer becomes
+#
+# γ · (y − mean) / √(variance + ε) + β
+#
+# In both kinds of kernel below the output channels are the last axis.
+
+
+# %%
+def fold_batch_norm(
+    kernel: np.ndarray, bias, gamma, beta, mean, variance, epsilon: float
+) -> tuple:
+    """Fold a batch normalization into the Dense or Conv2D layer before it.
+
+    Args:
+        kernel: a float32 array of shape (inputs, channels), of a Dense layer, or (height,
+            width, inputs, channels), of a Conv2D layer.
+        bias: a float32 array of shape (channels,), or None: the layer has no bias.
+        gamma, beta, mean, variance: float32 arrays of shape (channels,), what the batch
+            normalization holds; the variance is 0 or more.
+        epsilon: a positive Python float, what it adds to the variance.
+
+    Returns:
+        The tuple (kernel, bias) of the folded layer: float32, arrays or tensors as you
+        like, with the shape of the old kernel and (channels,). For every input the folded
+        layer gives what the two layers gave in inference, up to float32 rounding.
+
+        The folded layer has a bias where the old one had none, too. The arguments are not
+        changed.
+    """
+    ### BEGIN SOLUTION
+    scale = gamma / np.sqrt(variance + epsilon)
+    bias = 0.0 if bias is None else bias
+    return kernel * scale, (bias - mean) * scale + beta
+    ### END SOLUTION
+
+
+# %%
+check(fold_batch_norm)
+
+# %% [markdown]
+# ## 8. A real multiplier in integers
+#
+# An integer-only layer adds up products of int8 numbers in an int32 **accumulator** (累加器), whose scale is *input
+# scale · weight scale*. To get to the scale of the output it has to be multiplied by
+#
+# input scale · weight scale / output scale
+#
+# which is a real number, and most often below 1. That is **requantization** (重新量化). The scales are fixed when the
+# model is converted, so the multiplier can be prepared as two integers: a **mantissa** of 31 bits and a **shift**, with
+#
+# real multiplier ≈ mantissa · 2^(shift − 31)
+#
+# For 0.375 they are 1610612736 and −1: the mantissa is 0.75 · 2^31, and 0.75 · 2^(−1) is 0.375.
+# ([Jacob et al. 2018](https://arxiv.org/abs/1712.05877), section 2.2, write 2^(−n) · M₀ for it.)
+
+
+# %%
+def quantized_multiplier(real_multiplier: float) -> tuple:
+    """A real multiplier as an int32 mantissa and a power of two.
+
+    Args:
+        real_multiplier: 0, or a number from 2^(−31) to 2^16: a Python float, or NumPy's float64
+            or float32.
+
+    Returns:
+        The tuple (mantissa, shift) of two integers (Python's or NumPy's, no floats) for which
+        mantissa · 2^(shift − 31) is nearest to the number, with the mantissa from 2^30 to
+        2^31 − 1. Half-way between two such values either will do. 0 gives (0, 0).
+
+        A mantissa that rounds up to 2^31 is written as 2^30, with 1 added to the shift.
+    """
+    ### BEGIN SOLUTION
+    fraction, shift = math.frexp(real_multiplier)  # fraction · 2^shift, 1/2 <= fraction < 1
+    mantissa = round(fraction * 2**31)
+    if mantissa == 2**31:
+        return 2**30, shift + 1
+    return mantissa, shift
+    ### END SOLUTION
+
+
+# %%
+check(quantized_multiplier)
+
+# %% [markdown]
+# ## 9. A dense layer in integers
+#
+# Now the layer itself, as a processor without floating point runs it. Weights have zero-point 0, so an accumulator is
+#
+# acc = Σ (x_q − x_zero_point) · w_q + bias_q
+#
+# with a bias that was quantized to the accumulator's scale. Requantization multiplies it by the real multiplier,
+# in integers of 64 bits, and **rounds once**, a tie upwards:
+#
+# (acc · mantissa + 2^(30 − shift)) >> (31 − shift)
+#
+# where `>>` shifts to the right and rounds down, for negative numbers too, as Python's and NumPy's does. (In NumPy an
+# int32 times a Python int is an int32, and so is `2**(30 - shifts)` of an int32: the 64 bits have to be asked for.) Then
+# out_zero_point is added and the result clipped. A ReLU costs nothing here: it is a clip at the zero-point of the
+# output, which stands for a real 0.
+#
+# These are the steps of TensorFlow Lite's reference kernels. The older way, of the library gemmlowp, rounds twice: the
+# product to 32 bits, and that once more after the rest of the shift. Take 5.6 / 4, which is 1.4: rounded once it is 1;
+# but 5.6 rounded is 6, and 6 / 4 is 1.5, which goes up to 2.
+
+
+# %%
+def integer_dense(
+    x_q: np.ndarray,
+    w_q: np.ndarray,
+    bias_q: np.ndarray,
+    x_zero_point: int,
+    out_zero_point: int,
+    mantissas,
+    shifts,
+    activation_min: int = -128,
+    activation_max: int = 127,
+) -> np.ndarray:
+    """A dense layer by integer arithmetic alone.
+
+    Args:
+        x_q: an int8 array of shape (batch, inputs); the batch may be empty.
+        w_q: an int8 array of shape (inputs, units); its zero-points are 0.
+        bias_q: an int32 array of shape (units,), with the accumulator's scale.
+        x_zero_point, out_zero_point: integers from −128 to 127, Python's or NumPy's.
+        mantissas, shifts: the multipliers, as in exercise 8: two integers (Python's or
+            NumPy's, int32 or int64), or two integer arrays (int32 or int64) of shape
+            (units,), one multiplier a unit. A mantissa is 0 or from 2^30 to 2^31 − 1, a
+            shift from −31 to 30.
+        activation_min, activation_max: what to clip to, within −128 and 127.
+
+    Returns:
+        An int8 array (or tensor) of shape (batch, units). The accumulators fit into int32. Each is
+        requantized in 64 bits by the formula above; then out_zero_point is added, and the
+        sum is clipped to activation_min and activation_max. No array of floats is made on
+        the way.
+    """
+    ### BEGIN SOLUTION
+    mantissas, shifts = (np.asarray(integers, np.int64) for integers in (mantissas, shifts))
+    # Cast first: 127 − (−128) is no int8, and no product of two int8 numbers has to be one.
+    accumulators = (x_q.astype(np.int32) - x_zero_point) @ w_q.astype(np.int32) + bias_q
+    half = np.int64(1) << (30 - shifts)
+    requantized = (accumulators * mantissas + half) >> (31 - shifts)
+    return np.clip(requantized + out_zero_point, activation_min, activation_max).astype(np.int8)
+    ### END SOLUTION
+
+
+# %%
+check(integer_dense)
+
+# %% [markdown]
+# ### The same integers as TensorFlow Lite
+#
+# Is that how a converted model computes, to the last bit? Train a network on the digits and convert it to TensorFlow
+# Lite in **full integer** (全整数): int8 in, int8 out, one weight scale a unit. `halfbits.tflite` calls the converter
+# and the interpreter for us without the lines that they write. Everything that `integer_dense` needs is in the
+# converted model, and the interpreter hands it out: int8 weights, int32 biases, scales and zero-points.
+
+# %% tags=["nbval-ignore-output"]
+from halfbits import tflite
+from halfbits.data import digits
+from halfbits.models import mlp
+
+images = digits()
+float_model = mlp(keras, seed=0)
+float_model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+float_model.fit(*images.train_and_validation, epochs=10, batch_size=32, verbose=0)
+
+content = tflite.convert(float_model, "full_integer", representative=images.train.x)
+reference = tflite.interpreter(content, reference=True)
+layers = tflite.dense_layers(reference)
+for layer in layers:
+    print(
+        f"{layer.w_q.dtype} weights {layer.w_q.shape}, {layer.bias_q.dtype} bias, "
+        f"{len(layer.w_scales)} weight scales; zero-point {layer.x_zero_point} in, "
+        f"{layer.out_zero_point} out"
+    )
+
+# %% [markdown]
+# What comes out of a ReLU is never negative, so the converter lets the smallest integer, −128, stand for 0. A clip at
+# −128 is the ReLU then, and the range of int8 has it built in. The logits have negative values too, and a zero-point
+# further up.
+#
+# Now the whole test set, layer by layer, through your functions. Predict first: of 3,970 outputs, how many will differ
+# from the reference interpreter's?
+
+
+# %%
+def integer_network(x_q, layers):
+    """Each layer by `integer_dense`, with a ReLU in all but the last."""
+    for layer in layers:
+        real_multipliers = layer.x_scale * layer.w_scales / layer.out_scale
+        multipliers = [quantized_multiplier(real) for real in real_multipliers]
+        mantissas, shifts = np.transpose(multipliers)
+        y_q = integer_dense(
+            x_q,
+            layer.w_q,
+            layer.bias_q,
+            layer.x_zero_point,
+            layer.out_zero_point,
+            mantissas,
+            shifts,
+            activation_min=-128 if layer is layers[-1] else layer.out_zero_point,
+        )
+        x_q = np.asarray(y_q)
+    return x_q
+
+
+first = layers[0]
+test_q = np.asarray(
+    quantize(images.test.x, first.x_scale, first.x_zero_point, -128, 127), np.int8
+)
+ours = integer_network(test_q, layers)
+theirs = tflite.run(reference, test_q)
+print(f"{np.sum(ours != theirs)} of {theirs.size:,} outputs differ")
+assert np.array_equal(ours, theirs)
+assert all(layer.out_zero_point == -128 for layer in layers[:-1])
+assert layers[-1].out_zero_point > -128
+
+# %% [markdown]
+# None: the two are **bit-exact** (逐位一致). And the predictions are as good as those of the float model, up to a few
+# images:
+
+# %% tags=["nbval-ignore-output"]
+float_accuracy = np.mean(np.argmax(float_model(images.test.x), axis=1) == images.test.y)
+int8_accuracy = np.mean(np.argmax(ours, axis=1) == images.test.y)
+print(f"float32 {float_accuracy:.3f}, int8 {int8_accuracy:.3f}")
+assert abs(float_accuracy - int8_accuracy) < 0.02
+
+# %% [markdown]
+# The reference kernels are plain loops that define what is right. By default an interpreter uses faster ones, of the
+# library [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
+# float32: the accumulator becomes a float32, is multiplied by the real multiplier, and is rounded to nearest, a tie to
+# even. Written in NumPy that is `float32_network` below.
+#
+# Where do the two ways part? Only where the exact product lies so near to a tie that float32's 24 bits place it on the
+# tie or beyond it, or where it is a tie and rounding it up is not rounding it to even. That is rare, so besides the test
+# set take 50,000 images of random pixels.
+
+
+# %%
+def accumulated(x_q, layer):
+    centred = x_q.astype(np.int32) - layer.x_zero_point
+    return centred @ layer.w_q.astype(np.int32) + layer.bias_q
+
+
+def float32_network(x_q, layers):
+    """Each layer as XNNPACK computes it; the ReLU is the clip at −128."""
+    for layer in layers:
+        x_scale, w_scales = np.float32(layer.x_scale), np.float32(layer.w_scales)
+        real_multipliers = x_scale * w_scales / np.float32(layer.out_scale)
+        rounded = np.rint(accumulated(x_q, layer).astype(np.float32) * real_multipliers)
+        x_q = np.clip(rounded + layer.out_zero_point, -128, 127).astype(np.int8)
+    return x_q
+
+
+noise_q = np.random.default_rng(0).integers(-128, 128, (50_000, 64)).astype(np.int8)
+default = tflite.interpreter(content)
+
+# %% tags=["nbval-ignore-output"]
+for name, x_q in {"test set": test_q, "random pixels": noise_q}.items():
+    from_default = tflite.run(default, x_q)
+    from_ours = integer_network(x_q, layers)
+    difference = np.abs(from_default.astype(int) - from_ours)
+    print(
+        f"{name}: {np.sum(difference > 0)} of {difference.size:,} outputs differ; "
+        f"the largest difference is {difference.max()}"
+    )
+    assert np.array_equal(from_ours, tflite.run(reference, x_q))
+    assert np.array_equal(from_default, float32_network(x_q, layers))
+    assert difference.max() <= 2
+    assert np.mean(difference > 0) < 0.001
+
+# %% [markdown]
+# Ours is the reference interpreter's result and `float32_network` the default one's, in every output. A difference of 1
+# in a hidden layer can also reach the output through the layers behind it. Here is what it looks like in the first
+# layer, where both get the same inputs:
+
+# %% tags=["nbval-ignore-output"]
+exact = accumulated(noise_q, first) * (first.x_scale * first.w_scales / first.out_scale)
+by_ours, by_float32 = (
+    network(noise_q, [first]).astype(int) - first.out_zero_point
+    for network in (integer_network, float32_network)
+)
+where = by_ours != by_float32
+parted = zip(exact[where], by_ours[where], by_float32[where], strict=True)
+for product, one, other in list(parted)[:6]:
+    print(f"{product:.7f} is rounded to {one} by ours, to {other} through float32")
+distance_from_tie = np.abs(exact[where] - np.floor(exact[where]) - 0.5)
+assert np.all(distance_from_tie < 2.0**-14)  # some roundings in float32 of a number below 256
