@@ -118,18 +118,6 @@ def test_a_flipped_bit_reaches_the_kernel(browser, lab):
     notebook.shoot("widget")
 
 
-def test_a_loss_scale_moved_reaches_the_kernel(browser, lab):
-    notebook = Notebook(browser, lab.address("notebooks/03_mixed_precision_in_tensorflow.ipynb"))
-    notebook.page.set_default_timeout(5 * PATIENCE)
-    notebook.run_all()
-    assert notebook.troubles() == []
-    widget = notebook.page.get_by_role("slider", name="Loss scale")
-    widget.press("ArrowRight")
-    assert "scale 2^1\n" in notebook.run("explorer.scale").inner_text()
-    widget.scroll_into_view_if_needed()
-    notebook.shoot("loss_scale_explorer")
-
-
 def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):
     notebook = Notebook(browser, lab.address("exercises/01_number_formats.ipynb"))
     notebook.run("from halfbits.grading import")
