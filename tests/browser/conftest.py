@@ -73,6 +73,7 @@ class Lab:
             self._process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
+        self.folder = folder
         self._runtime = home / "runtime"
 
     def address(self, notebook: str | None = None) -> str:

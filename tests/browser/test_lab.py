@@ -4,6 +4,7 @@ import os
 import socket
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.browser.conftest import ROOT, Lab
@@ -116,6 +117,31 @@ def test_a_flipped_bit_reaches_the_kernel(browser, lab):
     assert "-0.0999755859375" in notebook.run("explorer.value").inner_text()
     widget.scroll_into_view_if_needed()
     notebook.shoot("widget")
+
+
+KEYS = {
+    "BitLayout": ("BitLayout(1.0)", "[data-format='fp16'] [data-bit='15']", "Enter", "value", "-1.0"),
+    "LossScaleExplorer": (
+        "LossScaleExplorer(np.exp2(np.arange(-30.0, -10.0)).astype('float32'))",
+        "input[type=range]",
+        "ArrowRight",
+        "scale",
+        "2.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(browser, lab, name):
+    made, target, key, trait, expected = KEYS[name]
+    cells = [f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget", f"print(widget.{trait})"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab.folder / "keys.ipynb")
+    notebook = Notebook(browser, lab.address("keys.ipynb"))
+    notebook.run_all()
+    notebook.page.locator(f".jp-OutputArea-output {target}").first.press(key)
+    assert expected in notebook.run(f"print(widget.{trait})").inner_text().splitlines()
 
 
 def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):

@@ -619,6 +619,17 @@ const FULL_NAMES = {
 
 let widgets = 0; // makes the ids of each widget on the page its own
 
+/**
+ * Keeps keys pressed in `element` from JupyterLab, which listens on the document and, in its command mode, takes arrow keys and
+ * Enter for itself wherever nothing is typed. Its own shortcuts with Ctrl, Alt or Meta still reach it.
+ */
+function keepKeys(element) {
+  element.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.altKey && !event.metaKey) event.stopPropagation();
+  });
+  return element;
+}
+
 /** An element with attributes and children; `class` and `aria-*` are attributes like any other. */
 function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -1137,9 +1148,8 @@ class BitLayoutView {
   build() {
     const rows = h("div", { class: "bl-rows" }, ...this.rows.map((row) => row.element));
     rows.addEventListener("keydown", (event) => this.keyPressed(event));
-    // JupyterLab would take arrow keys, Enter and Space for itself (its command mode) wherever nothing is typed.
-    const attributes = { class: "bit-layout", role: "group", "aria-label": "bit layout", "data-lm-suppress-shortcuts": "true" };
-    return h("div", attributes, this.panel.element, rows, this.line.element, this.status);
+    const attributes = { class: "bit-layout", role: "group", "aria-label": "bit layout" };
+    return keepKeys(h("div", attributes, this.panel.element, rows, this.line.element, this.status));
   }
 
   typed(meaning, row) {
