@@ -134,8 +134,8 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(browser, lab, name):
     made, target, key, trait, expected = KEYS[name]
-    cells = [f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget", f"print(widget.{trait})"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    sources = f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget", f"print(widget.{trait})"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / "keys.ipynb")
     notebook = Notebook(browser, lab.address("keys.ipynb"))
