@@ -134,14 +134,15 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(browser, lab, name):
     made, target, key, trait, expected = KEYS[name]
-    sources = f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget", f"print(widget.{trait})"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    show = f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget"
+    read = f"print(widget.{trait})"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (show, read)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / "keys.ipynb")
     notebook = Notebook(browser, lab.address("keys.ipynb"))
     notebook.run_all()
     notebook.page.locator(f".jp-OutputArea-output {target}").first.press(key)
-    assert expected in notebook.run(f"print(widget.{trait})").inner_text().splitlines()
+    assert expected in notebook.run(read).inner_text().splitlines()
 
 
 def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):
