@@ -6,11 +6,9 @@ The JavaScript is held against `halfbits.formats` and, independently of both, ag
 import itertools
 import json
 import math
-import shutil
 import struct
 import subprocess
 import sys
-import warnings
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +19,10 @@ import pytest
 
 from halfbits.formats import FORMATS
 from halfbits.widgets import BitLayout
+from tests.javascript import in_node
 
 ROOT = Path(__file__).resolve().parent.parent
 JS = ROOT / "halfbits" / "widgets" / "bit_layout" / "bit_layout.js"
-RUNNER = ROOT / "tests" / "js" / "bit_layout_runner.mjs"
 ORACLE = {
     "fp64": np.float64,
     "fp32": np.float32,
@@ -193,21 +191,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="session")
 def run_js(tmp_path_factory):
-    """Calls functions of bit_layout.js in Node: [[name, args], …] in, results out; BigInt travels as {"n": "…"}."""
-    node = shutil.which("node")
-    if node is None:
-        warnings.warn("node is not installed: the JavaScript arithmetic of BitLayout was NOT tested", stacklevel=1)
-        pytest.skip("node is not installed: the JavaScript arithmetic of BitLayout was NOT tested")
-    # A copy, because Node takes a bare .js file for CommonJS.
-    module = tmp_path_factory.mktemp("js") / "bit_layout.mjs"
-    module.write_text(JS.read_text(encoding="utf-8"), encoding="utf-8")
-
-    def run(calls):
-        done = subprocess.run([node, RUNNER, module], input=json.dumps(calls), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return in_node(JS, tmp_path_factory.mktemp("js"), "bit_layout_runner.mjs")
 
 
 def big(values):

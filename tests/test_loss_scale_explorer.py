@@ -4,10 +4,8 @@ The counts are held against NumPy's and ml_dtypes' actual casts.
 """
 
 import json
-import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import ml_dtypes
@@ -16,10 +14,10 @@ import pytest
 
 from halfbits.formats import FORMATS
 from halfbits.widgets.loss_scale_explorer import LossScaleExplorer, Step, replay
+from tests.javascript import in_node
 
 ROOT = Path(__file__).resolve().parent.parent
 JS = ROOT / "halfbits" / "widgets" / "loss_scale_explorer" / "loss_scale_explorer.js"
-RUNNER = ROOT / "tests" / "js" / "loss_scale_explorer_runner.mjs"
 DTYPES = {"fp16": np.float16, "bf16": ml_dtypes.bfloat16, "fp8_e5m2": ml_dtypes.float8_e5m2}
 FATES = ("zero", "subnormal", "normal", "overflow")
 
@@ -207,21 +205,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="session")
 def run_js(tmp_path_factory):
-    """Calls functions of loss_scale_explorer.js in Node: [[name, arguments], …] in, results out."""
-    node = shutil.which("node")
-    if node is None:
-        warnings.warn("node is not installed: the JavaScript of LossScaleExplorer was NOT tested", stacklevel=1)
-        pytest.skip("node is not installed: the JavaScript of LossScaleExplorer was NOT tested")
-    # A copy, because Node takes a bare .js file for CommonJS.
-    module = tmp_path_factory.mktemp("js") / "loss_scale_explorer.mjs"
-    module.write_text(JS.read_text(encoding="utf-8"), encoding="utf-8")
-
-    def run(calls):
-        done = subprocess.run([node, RUNNER, module], input=json.dumps(calls), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return in_node(JS, tmp_path_factory.mktemp("js"))
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -230,7 +214,7 @@ def test_js_counts_as_the_casts_do(run_js, name):
     w = LossScaleExplorer(values, formats=tuple(DTYPES))  # the cuts of all formats, not only of this one
     # Below 0 the way through float32 of ml_dtypes' casts would round twice.
     exponents = list(range(-10 if name == "fp16" else 0, 41))
-    (found,) = run_js([["countsAt", [w.layouts[name], w.cuts, w.cells, exponents]]])
+    found = run_js([["counts", [w.layouts[name], w.cuts, w.cells, e]] for e in exponents])
     assert found == [cast_counts(values, name, e) for e in exponents]
 
 

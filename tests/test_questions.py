@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from halfbits.questions import mixed_precision, number_formats, why_mixed_precision
+from halfbits.questions import mixed_precision, number_formats, quantization, why_mixed_precision
 
 
-@pytest.mark.parametrize("module", [number_formats, why_mixed_precision, mixed_precision])
+@pytest.mark.parametrize("module", [number_formats, why_mixed_precision, mixed_precision, quantization])
 def test_every_question_has_one_right_answer_and_reasons(module):
     quiz = module.quiz()
     for item in quiz:

@@ -106,7 +106,11 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         environment = {**os.environ, "HALFBITS_HOME": home}  # a build is nobody's progress
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         client = NotebookClient(
-            notebook, timeout=_CELL_SECONDS, record_timing=False, resources={"metadata": {"path": str(folder)}}
+            notebook,
+            timeout=_CELL_SECONDS,
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(folder)}},
         )
         client.execute(env=environment)
     del notebook.cells[0]

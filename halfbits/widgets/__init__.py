@@ -2,5 +2,6 @@
 
 from halfbits.widgets.bit_layout import BitLayout
 from halfbits.widgets.loss_scale_explorer import LossScaleExplorer
+from halfbits.widgets.quantization_explorer import QuantizationExplorer
 
-__all__ = ["BitLayout", "LossScaleExplorer"]
+__all__ = ["BitLayout", "LossScaleExplorer", "QuantizationExplorer"]

@@ -39,11 +39,15 @@
 #   and what must you do yourself?
 # - **Exercises [02 · Mixed precision training](../exercises/02_mixed_precision_training.ipynb)**. Can you build the
 #   loss scale, the master weights, and a training loop that adjusts its precision?
+# - **Lesson [04 · Quantization](04_quantization.ipynb)**. What do scale and zero-point do, and what does 8-bit inference
+#   gain?
+# - **Lesson [05 · Quantization-aware training](05_quantization_aware_training.ipynb)**. When is post-training
+#   quantization not enough?
+# - **Exercises [03 · Quantization-aware training](../exercises/03_quantization_aware_training.ipynb)**. Can you build
+#   quantization from its parts, and a training that knows of it?
 #
 # **Planned, not written yet:**
 #
-# - Lesson 04: quantization. What do scale and zero point do, and what does 8-bit inference gain?
-# - Lesson 05, exercises 03: quantization-aware training. When is post-training quantization not enough?
 # - Lesson 06, exercises 04: pruning. Which zeros make a model smaller, and which make it faster?
 # - Lesson 07: all three together. In which order, and what is left to gain?
 # - Lessons 08 and 09: a mock interview, and the article, claim by claim.

@@ -4,65 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.pages import LOW_CONTRAST, watched
+
 pytestmark = pytest.mark.browser
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bit-explorer.html"
-# Ratios below 4.5:1 between the colour of each visible text and what is painted behind it.
-LOW_CONTRAST = """() => {
-  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
-    willReadFrequently: true,
-  });
-  const paint = (colours) => {
-    context.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
-    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const low = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!text || !element.getClientRects().length || ["SCRIPT", "STYLE", "OPTION"].includes(element.tagName)) continue;
-    const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.unshift(getComputedStyle(at).backgroundColor);
-    const style = getComputedStyle(element);
-    const ink = element instanceof SVGElement ? style.fill : style.color;
-    const [a, b] = [luminance(paint(layers)), luminance(paint([...layers, ink]))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) low.push(`${ratio.toFixed(2)}: ${element.outerHTML}`);
-  }
-  return low;
-}"""
 
 
 @pytest.fixture
 def open_page(browser):
-    """Opens the page; at the end nothing may have gone wrong on it and nothing been asked of a network."""
-    pages, troubles = [], []
-
-    def asked(request):
-        if not request.url.startswith(("file://", "data:")):
-            troubles.append(f"request: {request.url}")
-
-    def said(message):
-        if message.type in ("error", "warning"):
-            troubles.append(f"console: {message.text}")
-
-    def opened(width=1000, path=PAGE, **options):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-        page.on("request", asked)
-        page.on("console", said)
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.goto(path.as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert troubles == []
+    yield from watched(browser, PAGE, height=900)
 
 
 @pytest.fixture

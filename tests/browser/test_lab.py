@@ -128,6 +128,13 @@ KEYS = {
         "scale",
         "2.0",
     ),
+    "QuantizationExplorer": (
+        "QuantizationExplorer({'kernel': np.eye(4, dtype='float32')}, lambda kernels: 1.0)",
+        "input[type=range]",
+        "ArrowLeft",
+        "bits",
+        "7",
+    ),
 }
 
 

@@ -1,37 +1,12 @@
 """The LossScaleExplorer widget in a real browser, on a page that stands in for anywidget's model."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from halfbits.widgets.loss_scale_explorer import LossScaleExplorer
-from tests.browser.test_bit_layout_browser import LOW_CONTRAST
+from tests.browser.pages import LOW_CONTRAST, watched, widget_page
 
 pytestmark = pytest.mark.browser
-
-SOURCE = Path(__file__).resolve().parents[2] / "halfbits" / "widgets" / "loss_scale_explorer"
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,"><title>test</title><style>body {{ background: #fff; color: #1f1f1f }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #121212; color: #e8e8e8 }} }}
-{css}</style></head><body><div id="one"></div><div id="two"></div><script type="module">
-{js}
-const state = {state}, listeners = new Map();
-const model = {{
-  get: (name) => state[name],
-  set(name, value) {{
-    if (state[name] === value) return;
-    state[name] = value;
-    for (const listener of listeners.get(`change:${{name}}`) ?? []) listener();
-  }},
-  on: (event, listener) => listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
-  off: (event, listener) => listeners.get(event)?.delete(listener),
-  save_changes() {{}},
-}};
-Object.assign(window, {{ model, listeners }});
-window.dispose = render({{ model, el: document.getElementById("one") }});
-</script></body></html>"""
 
 
 @pytest.fixture
@@ -44,27 +19,7 @@ def widget():
 
 @pytest.fixture
 def open_page(browser, widget, tmp_path):
-    """Opens the page; at the end nothing may have gone wrong on it and nothing been asked of a network."""
-    state = {key: value for key, value in widget.get_state().items() if not key.startswith("_") and key != "layout"}
-    js = (SOURCE / "loss_scale_explorer.js").read_text(encoding="utf-8")
-    css = (SOURCE / "loss_scale_explorer.css").read_text(encoding="utf-8")
-    path = tmp_path / "page.html"
-    path.write_text(PAGE.format(js=js, css=css, state=json.dumps(state)), encoding="utf-8")
-    pages, troubles = [], []
-
-    def opened(width=1000, **options):
-        page = browser.new_page(viewport={"width": width, "height": 1200}, **options)
-        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or troubles.append(r.url))
-        page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(path.as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert troubles == []
+    yield from watched(browser, widget_page(widget, "loss_scale_explorer", tmp_path), height=1200)
 
 
 @pytest.fixture

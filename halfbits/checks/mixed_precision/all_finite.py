@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from halfbits.checks.mixed_precision.tensors import in_graph, plain
+from halfbits.checks.tensors import in_graph, plain
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import show
 

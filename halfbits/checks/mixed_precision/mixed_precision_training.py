@@ -6,10 +6,11 @@ import functools
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from halfbits.checks.training import Data, Network, as_the_network_asks, batches_of, both, remembering, show_strategy
 from halfbits.grading import exercise
 from halfbits.quiet import import_tensorflow
 
@@ -20,10 +21,6 @@ import tensorflow as tf  # noqa: E402
 # Every call builds its networks anew and runs a few steps, at about a fifth of a second a call on two busy cores.
 SECONDS = 90.0
 REPLAY_SECONDS = 30.0
-
-
-# What a call is made of. Networks are built afresh for each call, so the arguments here only say how, and which facts
-# of the outcome to compare; `use` below makes the call and returns these facts as plain values.
 
 
 @dataclass(frozen=True)
@@ -37,55 +34,6 @@ class PrecisionStrategy:
     demote_after: int = 3
 
 
-@dataclass(frozen=True, repr=False)
-class Network:
-    """A way to build a network, and what to look at when it has been trained; shown as `text`.
-
-    Most networks see a few steps only, for which tracing a tf.function takes far longer than running it eagerly does;
-    `traced` is for the calls in which a graph can go wrong, or go right where eager steps do not: where Python values
-    change that it was traced with, and where gradients are no tensors.
-    """
-
-    text: str
-    build: Callable
-    look: Callable
-    traced: bool = False
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def batches_of(arrays, size: int) -> list[tuple]:
-    return [tuple(array[i : i + size] for array in arrays) for i in range(0, len(arrays[0]), size)]
-
-
-@dataclass(frozen=True, repr=False)
-class Data:
-    """Examples, as rows of numbers: batches of `size` of them in a tf.data.Dataset, or with no size a tuple (x, y)."""
-
-    x: tuple
-    y: tuple
-    size: int | None = None
-    note: str = ""
-
-    def build(self) -> tf.data.Dataset | tuple:
-        x, y = self.arrays()
-        return tf.data.Dataset.from_tensor_slices((x, y)).batch(self.size) if self.size else (x, y)
-
-    def arrays(self) -> tuple:
-        x, y = np.array(self.x, np.float32), np.array(self.y)
-        return x, y.astype(np.float32) if y.dtype == float else y
-
-    def batches(self) -> list[tuple]:
-        """What comes out, as arrays."""
-        return batches_of(self.arrays(), self.size or 32)
-
-    def __repr__(self) -> str:
-        if self.size is None:
-            return f"(x, y) of {len(self.x)} examples"
-        return f"<Dataset of {len(self.batches())} batches of {self.size}{self.note}>"
-
-
 @dataclass
 class Outcome:
     """A finished call: the network given and as it was, the one returned, the history."""
@@ -96,62 +44,25 @@ class Outcome:
     weights_before: list = field(default_factory=list)
 
 
-def use(answer, network, strategy, data, epochs):
-    """Build the network, have it trained by the answer, and return what is to be compared."""
-    if not getattr(answer, "is_misconception", False):
-        return _outcome(answer, network, strategy, data.build(), epochs)
-    # A misconception does the same every time, and is replayed on every wrong answer.
-    case = (answer, network, strategy, data, epochs)
-    if case not in _remembered:
-        try:
-            _remembered[case] = _outcome(
-                answer, network, strategy, data.batches() if data.size else data.build(), epochs
-            )
-        except Exception as error:
-            _remembered[case] = error
-    if isinstance(_remembered[case], Exception):
-        raise _remembered[case].with_traceback(None)
-    return _remembered[case]
-
-
-_remembered: dict = {}
-
-
-def _show_strategy(strategy) -> str:
-    """Without what is left at the default."""
-    changed = [f.name for f in fields(strategy)[1:] if getattr(strategy, f.name) != f.default]
-    return (
-        ", ".join(
-            [
-                f"PrecisionStrategy({strategy.compute_dtype!r}",
-                *(f"{name}={getattr(strategy, name)!r}" for name in changed),
-            ]
-        )
-        + ")"
-    )
-
-
-SHOW = {1: _show_strategy}
-
-
 def _outcome(answer, network, strategy, data, epochs):
-    policy_before, level_before = keras.mixed_precision.dtype_policy(), tf.get_logger().level
-    eager_before = tf.config.functions_run_eagerly()
+    """Build the network, have it trained by the answer, and return what is to be compared."""
+    policy_before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32")
-    tf.get_logger().setLevel("ERROR")  # which would warn of functions that are traced anew in every call
-    tf.config.run_functions_eagerly(not network.traced)
     random.seed(0)  # from which Keras draws the seeds of fresh weights: a copy without the weights is known by them
     try:
-        model = network.build()
-        weights = model.get_weights()
-        returned = answer(model, strategy, data, epochs)
-        if returned is None:  # for which the grader has words of its own
-            return None
-        return _fault(model, returned) or network.look(Outcome(model, *returned, weights))
+        with as_the_network_asks(network):
+            model = network.build()
+            weights = model.get_weights()
+            returned = answer(model, strategy, data, epochs)
+            if returned is None:  # for which the grader has words of its own
+                return None
+            return _fault(model, returned) or network.look(Outcome(model, *returned, weights))
     finally:
         keras.mixed_precision.set_dtype_policy(policy_before)
-        tf.get_logger().setLevel(level_before)
-        tf.config.run_functions_eagerly(eager_before)
+
+
+use = remembering(_outcome)
+SHOW = {1: show_strategy}
 
 
 def _fault(model, returned) -> str | None:
@@ -204,11 +115,6 @@ def weights(outcome: Outcome) -> dict:
 def history(*keys: str) -> Callable:
     """Some of the history, as far as it is there."""
     return lambda outcome: {key: outcome.history[key] for key in keys if key in outcome.history}
-
-
-@functools.cache
-def both(*looks: Callable) -> Callable:
-    return lambda outcome: {key: value for look in looks for key, value in look(outcome).items()}
 
 
 def same_weights(outcome: Outcome) -> dict:

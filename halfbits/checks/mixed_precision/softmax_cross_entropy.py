@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from halfbits.checks.mixed_precision.tensors import plain
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 
 # The library calls that do all of it.

@@ -1,18 +1,12 @@
 """The QuantizationExplorer widget in a real browser, on a page that stands in for anywidget's model."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from halfbits.widgets.quantization_explorer import QuantizationExplorer
-from tests.browser.test_bit_layout_browser import LOW_CONTRAST
-from tests.browser.test_loss_scale_explorer_browser import PAGE
+from tests.browser.pages import LOW_CONTRAST, watched, widget_page
 
 pytestmark = pytest.mark.browser
-
-SOURCE = Path(__file__).resolve().parents[2] / "halfbits" / "widgets" / "quantization_explorer"
 
 
 @pytest.fixture(scope="module")
@@ -25,27 +19,7 @@ def widget():
 
 @pytest.fixture
 def open_page(browser, widget, tmp_path):
-    """Opens the page; at the end nothing may have gone wrong on it and nothing been asked of a network."""
-    state = {key: value for key, value in widget.get_state().items() if not key.startswith("_") and key != "layout"}
-    js = (SOURCE / "quantization_explorer.js").read_text(encoding="utf-8")
-    css = (SOURCE / "quantization_explorer.css").read_text(encoding="utf-8")
-    path = tmp_path / "page.html"
-    path.write_text(PAGE.format(js=js, css=css, state=json.dumps(state)), encoding="utf-8")
-    pages, troubles = [], []
-
-    def opened(width=1000, **options):
-        page = browser.new_page(viewport={"width": width, "height": 1100}, **options)
-        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or troubles.append(r.url))
-        page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(path.as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert troubles == []
+    yield from watched(browser, widget_page(widget, "quantization_explorer", tmp_path), height=1100)
 
 
 @pytest.fixture

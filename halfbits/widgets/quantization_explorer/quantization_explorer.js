@@ -107,6 +107,16 @@ function fill(element, attributes, children) {
   return element;
 }
 
+/**
+ * Keeps keys pressed in `element` from JupyterLab, which listens on the document and, in its command mode, takes arrow keys and
+ * Enter for itself wherever nothing is typed. Its own shortcuts with Ctrl, Alt or Meta still reach it.
+ */
+function keepKeys(element) {
+  element.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.altKey && !event.metaKey) event.stopPropagation();
+  });
+}
+
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -514,6 +524,7 @@ function render({ model, el }) {
     found = parts.map((part) => part.show(setting)).at(-1);
   };
 
+  keepKeys(el);
   el.append(
     h(
       "div",

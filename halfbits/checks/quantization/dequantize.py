@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.mixed_precision.tensors import plain
 from halfbits.checks.quantization.common import CLOSE, hold_each
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 
 SIGNED, UNSIGNED = (np.int8, np.int16, np.int32, np.int64), (np.uint8, np.uint16, np.uint32, np.uint64)

@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.mixed_precision.tensors import in_graph, plain
 from halfbits.checks.quantization.common import CLOSE, hold_each, neighbours
+from halfbits.checks.tensors import in_graph, plain
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import show
 

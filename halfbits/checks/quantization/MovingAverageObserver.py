@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.mixed_precision.tensors import plain
 from halfbits.checks.quantization.common import hold_each
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import difference, show
 

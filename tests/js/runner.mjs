@@ -1,5 +1,5 @@
-// Runs functions of quantization_explorer.js for tests/test_quantization_explorer.py: a JSON list of [name, arguments]
-// on stdin, a JSON list of results on stdout.
+// Calls functions that a script exports, for tests/javascript.py: a JSON list of [name, arguments] on stdin, a JSON list
+// of results on stdout.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 

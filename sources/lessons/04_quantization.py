@@ -209,7 +209,7 @@ assert (float(g.scale), int(g.zero_point)) == (scale, zero_point) == (1.5 / 255,
 
 # %%
 g = grid([2.0, 3.0], bits=8, symmetric=False)
-print(f"from {g.low:g} to {g.high:g}; of 256 levels, above 2: {int(256 - g.quantize(2.0))}")
+print(f"from {g.low:g} to {g.high:g}; of 256 levels, from 2 up: {int(256 - g.quantize(2.0))}")
 assert (g.low, g.high) == (0, 3)
 assert grid([-3.0, -2.0], bits=8, symmetric=False).zero_point == 255
 
@@ -307,9 +307,9 @@ for bits in range(3, 9):
 assert all(5.9 < measured[b + 1] - measured[b] < 7.5 for b in range(3, 8))
 
 # %% [markdown]
-# (A symmetric grid has 2^b − 1 levels and not 2^b. With 3 bits that still counts, 7 against 15: the first gain is a
-# little more than 6 dB.) Real weights are bell-shaped: most lie in the middle of the range, so the level is lower, but
-# the slope is the same.
+# (A symmetric grid has 2^b − 1 levels and not 2^b. With few bits that counts: from 3 to 4 the step shrinks to 3/7,
+# which is 7.4 dB, and from 2 to 3 to a third, 9.5 dB.) Real weights are bell-shaped: most lie in the middle of the
+# range, so the level is lower, but from 4 bits on the slope is the same.
 
 # %% tags=["nbval-ignore-output"]
 widths = np.arange(2, 9)
@@ -334,7 +334,7 @@ with style():
     for (label, values), look in zip(curves.items(), ("o-", "s--", "^-.", "v:"), strict=True):
         ax.plot(widths, values, look, label=label)
     ax.set(xlabel="bits", ylabel="SQNR (dB)", xticks=widths)
-    ax.set_title("Every bit brings 6 dB, whatever the tensor")
+    ax.set_title("From 4 bits on, a bit brings about 6 dB, whatever the tensor")
     ax.legend()
     plt.show()
 
@@ -513,8 +513,8 @@ assert found["full_integer"] == [("int8", 10), ("int8", 64)]
 
 # %% [markdown]
 # - **float16** is the converter's weight-only kind, and it is a *cast*: no scales. The float32 tensors in its list are
-#   what an interpreter makes of it before it computes. (Weight-only with *integers* is what 4.5 did, and what large
-#   language models are mostly served in: W4A16.)
+#   what an interpreter makes of it before it computes. (Weight-only with *integers* is what 4.5 did, and common
+#   for large language models: W4A16.)
 # - **dynamic_range** has int8 kernels, a scale a channel; inputs, outputs and biases are float. One kernel is still
 #   float32: the last one has 640 numbers, and below 1,024 the converter does not bother.
 # - **full_integer** is integers from end to end. It is the only one that needed the calibration images.
@@ -579,9 +579,9 @@ print("wide network: 2, 4 and 4 times smaller, and no accuracy lost that counts 
 print("narrow network: less than 3 times smaller; headers and scales take their share")
 
 # %% [markdown]
-# **On speed.** float16 computes in float32: nothing gained. The int8 files win where the interpreter has integer
-# kernels for this CPU *and* the layers are large enough: a matrix of 1,024 × 1,024 is 4 MB of fp32 to be read for every
-# image, and 1 MB of int8. *The same full-integer file on the reference kernels, plain loops:*
+# **On speed.** On this CPU float16 computes in float32: nothing gained. The int8 files win where the interpreter has
+# integer kernels for the CPU *and* the layers are large enough: a matrix of 1,024 × 1,024 is 4 MB of fp32 to be read
+# for every image, and 1 MB of int8. *The same full-integer file on the reference kernels, plain loops:*
 
 # %% tags=["nbval-ignore-output"]
 slow = side_by_side(
@@ -796,9 +796,9 @@ print(f"+ zero-point {z_y}, clipped to int8: {y_q}")
 print(f"the interpreter says: {tflite.run(interpreter, x_q[image : image + 1])[0, unit]}")
 
 # %% [markdown]
-# The real multiplier s_x · s_w / s_y is the only number here that is not an integer. It is known when the model is
-# converted, so it is stored as a 31-bit integer and a shift: a **fixed-point multiplier** (定点乘数; Jacob et al.,
-# 2018). Half a unit is added before the shift: that is rounding. At run time there is no float left.
+# The real multiplier s_x · s_w / s_y is the only number here that is not an integer. It is known before any input
+# arrives, so it can be written, once, as a 31-bit integer and a shift: a **fixed-point multiplier** (定点乘数; Jacob et
+# al., 2018). Half a unit is added before the shift: that is rounding. What is left for each input is integers only.
 #
 # One output may be luck. All of them, for every test image:
 
@@ -815,8 +815,12 @@ assert np.array_equal(ours, reference)
 print(f"{ours.size:,} outputs, all equal to the reference interpreter's")
 
 # %% [markdown]
-# *And the default interpreter, with its optimized kernels?* It requantizes through float32. On a
-# rare output that may land on the neighbour:
+# Equal results, not equal means: since TensorFlow 2.20 or before, the *reference* kernel of a dense layer multiplies
+# the sum by a float and rounds that ([#119412](https://github.com/tensorflow/tensorflow/issues/119412)). Where the
+# product lies exactly between two integers the two may differ; hardware without floats does what we did.
+#
+# *And the default interpreter, with its optimized kernels?* It requantizes through float32, too, and rounds exact
+# halves to even. On a rare output that may land on the neighbour:
 
 # %% tags=["nbval-ignore-output"]
 optimized = tflite.run(tflite.interpreter(content), x_q)
@@ -831,8 +835,8 @@ print("no output differs by more than 1")
 # %% [markdown]
 # ### 4.9 What Keras's own `quantize("int8")` does
 #
-# Keras 3 has a method of its own. It works in place. *Which dtypes has a Dense layer afterwards, and which layers has it
-# left alone?*
+# Keras 3 has a method of its own. It works in place. *Which dtypes has a Dense layer afterwards, and which layers has
+# it left alone?*
 
 
 # %%
@@ -860,8 +864,8 @@ assert "Conv2D" in skipped
 assert half_done.get_layer("conv_1").kernel.dtype == "float32"
 
 # %% [markdown]
-# The policy is called `int8_from_float32`. Dense, EinsumDense and Embedding are quantized; a `Conv2D` is not, and a
-# warning is all that says so. The arithmetic, from the source that is installed here:
+# The policy is called `int8_from_float32`. Dense, EinsumDense and the Embedding layers are quantized; a `Conv2D` is
+# not, and a warning is all that says so. The arithmetic, from the source that is installed here:
 
 # %% tags=["nbval-ignore-output"]
 print("keras", keras.version())
@@ -873,8 +877,8 @@ print(source[source.index("            x = ops.matmul(inputs, kernel)") :].split
 # %% [markdown]
 # Symmetric, −127 … 127; a scale a channel for the kernel; a scale for *each row of the input*, taken when it arrives.
 # That is dynamic-range quantization. The sum is int32 and goes back to float at once; bias, activation and whatever
-# follows are float. And mind the word: Keras's *scale* is 127 / max, the **reciprocal** of everybody else's. (Keras's own
-# guide describes another grid, −128 … 127 with a step of 2 · max / 256. What counts is the code.)
+# follows are float. And mind the word: Keras's *scale* is 127 / max, the **reciprocal** of everybody else's. (Keras's
+# own guide describes another grid, −128 … 127 with a step of 2 · max / 256. What counts is the code.)
 
 # %%
 g = grid(kernel, bits=8, axis=1)
@@ -886,7 +890,9 @@ assert off.max() <= 1
 assert np.mean(off > 0) < 0.01
 row, _ = keras.quantizers.abs_max_quantize(data.test.x[:1], axis=-1)
 print("int8 @ int8 gives", keras.ops.matmul(row, layer.kernel).dtype.name)
-print("kernel_scale is 1 / scale of our symmetric per-channel grid, and the integers agree")
+print(
+    "kernel_scale is 1 / scale of our symmetric per-channel grid; over 99 % of the integers agree"
+)
 
 # %% tags=["nbval-ignore-output"]
 plain = mlp(keras, (1024, 1024))  # not compiled: a file of weights would hold the optimizer too
@@ -934,16 +940,17 @@ print(
 #
 # **Senior.** The good answer, and: "I start from the hardware, since a scheme without kernels there is only a smaller
 # file. I calibrate on real preprocessed inputs, a few hundred of them, and compare float and int8 *layer by layer*, not
-# only the final accuracy. When one scale a tensor fails I look at the ranges of the channels: outliers and uneven scales
-# are the cause, and per-channel scales, clipping or equalization cure them without training. I know what stays float:
-# in dynamic-range files the activations between the layers, in any file the operations without an integer kernel,
-# unless I forbid it. Sums are int32, requantization is an integer multiplication and a shift, so two runtimes may differ
-# by one in the last place, and I test with that tolerance. And a gain of QAT I compare with PTQ at its best range."
+# only the final accuracy. When one scale a tensor fails I look at the ranges of the channels: outliers and uneven
+# scales are the cause, and per-channel scales, clipping or equalization cure them without training. I know what stays
+# float: in dynamic-range files the activations between the layers, in any file the operations without an integer
+# kernel, unless I forbid it. Sums are int32; to requantize, one kernel multiplies by an integer and shifts, another
+# multiplies by a float, so two runtimes may differ by one in the last place, and I test with that tolerance. And a gain
+# of QAT I compare with PTQ at its best range."
 
 # %% [markdown]
 # ## 6. Follow-ups
 #
-# **Why is the accumulator int32?** A product of two int8 numbers takes nearly all of an int16. *How many of
+# **Why is the accumulator int32?** A product of two int8 numbers can need all 16 bits of an int16. *How many of
 # them can be added before int32 may overflow?*
 
 # %%
@@ -953,8 +960,8 @@ assert terms * 128 * 127 < 2**31 <= (terms + 1) * 128 * 127
 assert 2 * 128 * 127 < 2**15 <= 2 * 128 * 128  # int16: two, if no weight is −128
 
 # %% [markdown]
-# **Why −127 and not −128 for weights?** Then the grid is symmetric and −w is on it wherever w is; and an int16 holds the
-# sum of two products, which some instruction sets use. TensorFlow Lite's specification demands it for weights.
+# **Why −127 and not −128 for weights?** Then the grid is symmetric and −w is on it wherever w is; and an int16 holds
+# the sum of two products, which some instruction sets use. TensorFlow Lite's specification demands it for weights.
 #
 # **Why is the bias int32 and not int8?** It is added to the int32 sum, once per output. At the scale s_x · s_w its
 # rounding error is far below that of the products, and its size is nothing beside the kernel's.
@@ -978,8 +985,9 @@ for name in kernels:
 # **Is int4 half the size and twice the speed of int8?** Half the size, if two numbers are packed into a byte. Speed
 # needs kernels that unpack them; for large language models the gain is in memory traffic, one token at a time.
 #
-# **Does quantization make training faster?** No. Everything above happens after training, and quantization-aware
-# training is slower than float training: lesson 05.
+# **Does quantization make training faster?** Not what is meant here: all of it happens after training, and
+# quantization-aware training is slower than float training (lesson 05). Training *in* 8 bits is another matter: fp8,
+# lesson 02.
 
 # %% [markdown]
 # ## 7. Quiz
@@ -996,8 +1004,8 @@ display_quiz(quantization.quiz(), **QUIZ_LOOK)
 # %% [markdown]
 # ## 8. Seen in the wild
 #
-# - **69 % became 10 %.** A MobileNet converted with one scale a tensor, to save time; with a scale a channel it kept its
-#   accuracy. [tensorflow/tensorflow #57745](https://github.com/tensorflow/tensorflow/issues/57745). An Arm engineer
+# - **69 % became 10 %.** A MobileNet converted with one scale a tensor, to save time; with a scale a channel it kept
+#   its accuracy. [tensorflow/tensorflow #57745](https://github.com/tensorflow/tensorflow/issues/57745). An Arm engineer
 #   quotes the table of Krishnamoorthi's paper for the same effect: MobileNet v1 falls to 0.1 %.
 #   [ARM-software/armnn #344](https://github.com/ARM-software/armnn/issues/344)
 # - **More calibration data, worse model.** From 400 to 20,000 examples, accuracy from 0.85 to 0.50. The answer: extreme
@@ -1009,11 +1017,11 @@ display_quiz(quantization.quiz(), **QUIZ_LOOK)
 # - **Skipped, since it has fewer than 1,024 elements.** The converter's threshold of 4.6 puzzles people whose file does
 #   not shrink. [tensorflow/tensorflow #53094](https://github.com/tensorflow/tensorflow/issues/53094)
 # - **Off by one.** 80 of 51,200 outputs of a convolution differ by 1 between reference and optimized kernels:
-#   [tensorflow/tensorflow #99072](https://github.com/tensorflow/tensorflow/issues/99072). Somebody who computes in Python
-#   meets 8 in 33 million, and finds that single and double rounding are mixed up:
-#   [#103028](https://github.com/tensorflow/tensorflow/pull/103028). Other versions round in other places
-#   ([google-ai-edge/LiteRT #7441](https://github.com/google-ai-edge/LiteRT/issues/7441),
-#   [#8567](https://github.com/google-ai-edge/LiteRT/issues/8567)): pin the runtime that you compare with.
+#   [tensorflow/tensorflow #99072](https://github.com/tensorflow/tensorflow/issues/99072). Somebody repeats a
+#   network in Python, gets −119 for TFLite's −120, and tries single and double rounding:
+#   [#102943](https://github.com/tensorflow/tensorflow/issues/102943). One runtime even rounds once in some operations
+#   and twice in others: [google-ai-edge/LiteRT #7441](https://github.com/google-ai-edge/LiteRT/issues/7441). So pin
+#   the runtime that you compare with.
 
 # %% [markdown]
 # ## 9. References
@@ -1029,8 +1037,8 @@ display_quiz(quantization.quiz(), **QUIZ_LOOK)
 # - T. Dettmers et al., *LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale*, NeurIPS 2022,
 #   [arXiv:2208.07339](https://arxiv.org/abs/2208.07339): outliers in large language models.
 # - W. R. Bennett, *Spectra of Quantized Signals*, Bell System Technical Journal 27, 1948: Δ²/12.
-# - TensorFlow Lite, [8-bit quantization specification](https://www.tensorflow.org/lite/performance/quantization_spec) and
-#   [post-training quantization](https://www.tensorflow.org/lite/performance/post_training_quantization).
+# - TensorFlow Lite, [8-bit quantization specification](https://www.tensorflow.org/lite/performance/quantization_spec)
+#   and [post-training quantization](https://www.tensorflow.org/lite/performance/post_training_quantization).
 # - Keras 3, [Quantization in Keras](https://keras.io/guides/quantization_overview) and
 #   [8-bit integer quantization](https://keras.io/guides/int8_quantization_in_keras); the source that this lesson was
 #   checked against is Keras 3.15's `quantizers.py` and `dense.py`.

@@ -1,4 +1,4 @@
-"""For the checks of this unit: tensors as plain NumPy values, and calls inside `tf.function`."""
+"""For the checks: tensors as plain NumPy values, and calls inside `tf.function`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 def plain(value):
     """Tensors, variables and IndexedSlices as NumPy arrays, inside lists and tuples too; anything else as it is.
 
-    Zeros come out without a sign, since no contract of this unit asks for one.
+    Zeros come out without a sign, since no contract asks for one.
     """
     if type(value) in (list, tuple):
         return type(value)(plain(item) for item in value)

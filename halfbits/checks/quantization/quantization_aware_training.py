@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from halfbits.checks.training import (
+    Data,
+    Network,
+    as_the_network_asks,
+    batches_of,
+    both,
+    nested,
+    remembering,
+    show_strategy,
+)
 from halfbits.grading.exercise import misconception
 from halfbits.quiet import import_tensorflow
 
@@ -20,9 +30,8 @@ SECONDS = 90.0
 REPLAY_SECONDS = 30.0
 
 
-# What a call is made of. Networks are built afresh for each call, so the arguments here only say how, and which facts
-# of the outcome to compare; `use` below makes the call and returns these facts as plain values. All that is compared
-# can be seen from outside, since answers may build the quantized model in any way: its outputs, the history, errors.
+# All that is compared can be seen from outside, since answers may build the quantized model in any way: its outputs,
+# the history, errors.
 
 
 @dataclass(frozen=True)
@@ -35,57 +44,6 @@ class QuantizationStrategy:
     schedule: dict[int, int] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, repr=False)
-class Network:
-    """A way to build a network, and what to look at when it has been trained; shown as `text`.
-
-    Most networks see a few steps only, for which tracing a tf.function takes far longer than running it eagerly does;
-    `traced` is for the calls in which a graph can go wrong: where Python values change that it was traced with.
-    """
-
-    text: str
-    build: Callable
-    look: Callable
-    traced: bool = False
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def batches_of(arrays, size: int) -> list[tuple]:
-    return [tuple(array[i : i + size] for array in arrays) for i in range(0, len(arrays[0]), size)]
-
-
-def nested(array) -> tuple:
-    """An array as tuples, which can be hashed."""
-    return tuple(map(nested, array)) if np.ndim(array) else float(array)
-
-
-@dataclass(frozen=True, repr=False)
-class Data:
-    """Examples, as nested tuples: batches of `size` of them in a tf.data.Dataset, or with no size a tuple (x, y)."""
-
-    x: tuple
-    y: tuple
-    size: int | None = None
-
-    def build(self) -> tf.data.Dataset | tuple:
-        return tf.data.Dataset.from_tensor_slices(self.arrays()).batch(self.size) if self.size else self.arrays()
-
-    def arrays(self) -> tuple:
-        x, y = np.array(self.x, np.float32), np.array(self.y)
-        return x, y.astype(np.float32) if y.dtype == float else y
-
-    def batches(self) -> list[tuple]:
-        """What comes out, as arrays."""
-        return batches_of(self.arrays(), self.size or 32)
-
-    def __repr__(self) -> str:
-        if self.size is None:
-            return f"(x, y) of {len(self.x)} examples"
-        return f"<Dataset of {len(self.batches())} batches of {self.size}>"
-
-
 @dataclass
 class Outcome:
     """A finished call: the network given and as it was, the one returned, the history."""
@@ -96,42 +54,9 @@ class Outcome:
     weights_before: list
 
 
-def use(answer, network, strategy, data, epochs):
-    """Build the network, have it trained by the answer, and return what is to be compared."""
-    if not getattr(answer, "is_misconception", False):
-        return _outcome(answer, network, strategy, data.build(), epochs)
-    # A misconception does the same every time, and is replayed on every wrong answer.
-    case = (answer, network, repr(strategy), data, epochs)
-    if case not in _remembered:
-        try:
-            _remembered[case] = _outcome(
-                answer, network, strategy, data.batches() if data.size else data.build(), epochs
-            )
-        except Exception as error:
-            _remembered[case] = error
-    if isinstance(_remembered[case], Exception):
-        raise _remembered[case].with_traceback(None)
-    return _remembered[case]
-
-
-_remembered: dict = {}
-
-
-def _show_strategy(strategy) -> str:
-    """Without what is left at the default."""
-    changed = [f.name for f in fields(strategy)[2:] if getattr(strategy, f.name) != f.default]
-    shown = [f"{name}={getattr(strategy, name)!r}" for name in changed if getattr(strategy, name) != {}]
-    return f"QuantizationStrategy({', '.join([str(strategy.weight_bits), str(strategy.activation_bits), *shown])})"
-
-
-SHOW = {1: _show_strategy}
-
-
 def _outcome(answer, network, strategy, data, epochs):
-    level_before, eager_before = tf.get_logger().level, tf.config.functions_run_eagerly()
-    tf.get_logger().setLevel("ERROR")  # which would warn of functions that are traced anew in every call
-    tf.config.run_functions_eagerly(not network.traced)
-    try:
+    """Build the network, have it trained by the answer, and return what is to be compared."""
+    with as_the_network_asks(network):
         model = network.build()
         weights = model.get_weights()
         try:
@@ -146,9 +71,10 @@ def _outcome(answer, network, strategy, data, epochs):
         if not isinstance(quantized, keras.Model) or not isinstance(history, Mapping):
             return f"a {type(quantized).__name__} and a {type(history).__name__}, not a Keras model and a dict"
         return network.look(Outcome(model, quantized, history, weights))
-    finally:
-        tf.get_logger().setLevel(level_before)
-        tf.config.run_functions_eagerly(eager_before)
+
+
+use = remembering(_outcome)
+SHOW = {1: show_strategy}
 
 
 # What to look at.
@@ -164,11 +90,6 @@ def rounded(values) -> np.ndarray:
 def outputs(points: tuple) -> Callable:
     """What the quantized model makes of these examples."""
     return lambda outcome: {"outputs": rounded(outcome.quantized(np.array(points, np.float32)))}
-
-
-@functools.cache
-def both(*looks: Callable) -> Callable:
-    return lambda outcome: {key: value for look in looks for key, value in look(outcome).items()}
 
 
 def losses(outcome: Outcome) -> dict:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from halfbits.checks.mixed_precision.tensors import plain
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 
 ONE = (2**30, 1)  # the multiplier 1

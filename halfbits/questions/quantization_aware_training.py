@@ -37,13 +37,14 @@ def quiz() -> list[dict]:
             },
         ),
         choice(
-            "You write `tf.round(w / s) * s` in the forward pass and train. What happens to the kernels?",
+            "You write `tf.round(w / s) * s`, with a constant s, and train through it. What happens to the kernels?",
             (
                 "Nothing: they stay as they are, to the last bit",
                 "Rounding passes no gradient. Only what has no rounding between itself and the loss learns.",
             ),
             {
-                "TensorFlow raises an error": "It does not: with Keras's `fit` you get at most a warning.",
+                "TensorFlow raises an error": "Not as long as another variable, a bias say, has "
+                "a gradient: Keras's `fit` only warns.",
                 "They learn, only slower": "A gradient of 0 is not a small gradient.",
                 "They land on the grid": "Only their rounded copies do.",
             },
@@ -66,7 +67,7 @@ def quiz() -> list[dict]:
                 "The range of the input starts as 0 to 0, so every image becomes zeros.",
             ),
             {
-                "8 bits are too few for this network": "8 bits hardly ever cost a point, never 87.",
+                "8 bits are too few for this network": "With sensible ranges 8 bits seldom cost a point.",
                 "The weights were lost in wrapping": "They are all there; a step with learning rate 0 shows it.",
                 "The learning rate": "Nothing has been trained yet.",
             },
@@ -97,13 +98,14 @@ def quiz() -> list[dict]:
             },
         ),
         choice(
-            "The kernels were trained with 4 bits. The TFLite converter writes an int8 file. How large is it?",
+            "Kernels trained with 4 bits go, rounded, into a plain Keras model. How large is its int8 TFLite file?",
             (
                 "As large as that of an 8-bit model",
                 "Each weight takes a byte. Fewer bits save space only in a format that packs them.",
             ),
             {
-                "Half as large": "It would be, if two weights went into a byte. The converter does not pack them.",
+                "Half as large": "It would be, if two weights went into a byte. A plain model does not say that "
+                "they fit.",
                 "Conversion fails": "It does not, and it says nothing either.",
                 "As large as float32": "int8 is a quarter of that, whatever the bits in training.",
             },

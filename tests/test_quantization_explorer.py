@@ -4,10 +4,8 @@ The table is held against rounding done here, the grids of the JavaScript agains
 """
 
 import json
-import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +13,10 @@ import pytest
 
 from halfbits.quantization import error, grid
 from halfbits.widgets.quantization_explorer import QuantizationExplorer
+from tests.javascript import in_node
 
 ROOT = Path(__file__).resolve().parent.parent
 JS = ROOT / "halfbits" / "widgets" / "quantization_explorer" / "quantization_explorer.js"
-RUNNER = ROOT / "tests" / "js" / "quantization_explorer_runner.mjs"
 SETTINGS = [
     {"bits": b, "clip": c, "symmetric": s, "per_channel": p}
     for b in range(2, 9)
@@ -171,20 +169,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="module")
 def run_js(tmp_path_factory):
-    node = shutil.which("node")
-    if node is None:
-        warnings.warn("node is not installed: the JavaScript of QuantizationExplorer was NOT tested", stacklevel=1)
-        pytest.skip("node is not installed: the JavaScript of QuantizationExplorer was NOT tested")
-    # A copy, because Node takes a bare .js file for CommonJS.
-    module = tmp_path_factory.mktemp("js") / "quantization_explorer.mjs"
-    module.write_text(JS.read_text(encoding="utf-8"), encoding="utf-8")
-
-    def run(calls):
-        done = subprocess.run([node, RUNNER, module], input=json.dumps(calls), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return in_node(JS, tmp_path_factory.mktemp("js"))
 
 
 def for_js(setting):

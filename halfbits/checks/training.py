@@ -1,0 +1,129 @@
+"""For the checks of the tasks, in which an answer trains a Keras model: what a call is made of, and how it is made.
+
+An answer's arguments are (model, strategy, data, epochs). Networks are built afresh for each call, so a check's calls
+have a `Network`, a strategy, a `Data` and a number in their place, which only say how. A call returns the facts of its
+outcome that are to be compared, as plain values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
+
+import numpy as np
+
+from halfbits.quiet import import_tensorflow
+
+import_tensorflow()
+import tensorflow as tf  # noqa: E402
+
+
+@dataclass(frozen=True, repr=False)
+class Network:
+    """A way to build a network, and what to look at when it has been trained; shown as `text`.
+
+    Most networks see a few steps only, for which tracing a tf.function takes far longer than running it eagerly does;
+    `traced` is for the calls in which a graph can go wrong, or go right where eager steps do not: where Python values
+    change that it was traced with, and where gradients are no tensors.
+    """
+
+    text: str
+    build: Callable
+    look: Callable
+    traced: bool = False
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def batches_of(arrays, size: int) -> list[tuple]:
+    return [tuple(array[i : i + size] for array in arrays) for i in range(0, len(arrays[0]), size)]
+
+
+def nested(array) -> tuple:
+    """An array as tuples, which can be hashed."""
+    return tuple(map(nested, array)) if np.ndim(array) else float(array)
+
+
+@dataclass(frozen=True, repr=False)
+class Data:
+    """Examples, as nested tuples: batches of `size` of them in a tf.data.Dataset, or with no size a tuple (x, y)."""
+
+    x: tuple
+    y: tuple
+    size: int | None = None
+    note: str = ""
+
+    def build(self) -> tf.data.Dataset | tuple:
+        return tf.data.Dataset.from_tensor_slices(self.arrays()).batch(self.size) if self.size else self.arrays()
+
+    def arrays(self) -> tuple:
+        x, y = np.array(self.x, np.float32), np.array(self.y)
+        return x, y.astype(np.float32) if y.dtype == float else y
+
+    def batches(self) -> list[tuple]:
+        """What comes out, as arrays."""
+        return batches_of(self.arrays(), self.size or 32)
+
+    def __repr__(self) -> str:
+        if self.size is None:
+            return f"(x, y) of {len(self.x)} examples"
+        return f"<Dataset of {len(self.batches())} batches of {self.size}{self.note}>"
+
+
+def remembering(outcome: Callable) -> Callable:
+    """The `use` of a check file: outcome(answer, network, strategy, data, epochs), where the data have been built.
+
+    A misconception does the same every time, and is replayed on every wrong answer: what came of it is remembered, and
+    it gets batches in a list, which are faster than a tf.data.Dataset.
+    """
+
+    results = {}
+
+    def use(answer, network, strategy, data, epochs):
+        if not getattr(answer, "is_misconception", False):
+            return outcome(answer, network, strategy, data.build(), epochs)
+        case = (answer, network, repr(strategy), data, epochs)
+        if case not in results:
+            given = data.batches() if data.size else data.build()
+            try:
+                results[case] = outcome(answer, network, strategy, given, epochs)
+            except Exception as error:
+                results[case] = error
+        if isinstance(results[case], Exception):
+            raise results[case].with_traceback(None)
+        return results[case]
+
+    return use
+
+
+@contextlib.contextmanager
+def as_the_network_asks(network: Network) -> Iterator[None]:
+    """Functions run eagerly or as graphs, without TensorFlow's warning of those that are traced anew in every call."""
+    level, eager = tf.get_logger().level, tf.config.functions_run_eagerly()
+    tf.get_logger().setLevel("ERROR")
+    tf.config.run_functions_eagerly(not network.traced)
+    try:
+        yield
+    finally:
+        tf.get_logger().setLevel(level)
+        tf.config.run_functions_eagerly(eager)
+
+
+def show_strategy(strategy) -> str:
+    """A strategy without what is left at the default."""
+    changed = []
+    for f in fields(strategy):
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        value = getattr(strategy, f.name)
+        if value != default:
+            changed.append(f"{f.name}={value!r}")
+    return f"{type(strategy).__name__}({', '.join(changed)})"
+
+
+@functools.cache
+def both(*looks: Callable) -> Callable:
+    """Two or more ways to look at an outcome, as one."""
+    return lambda outcome: {key: value for look in looks for key, value in look(outcome).items()}

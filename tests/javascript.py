@@ -1,0 +1,38 @@
+"""Functions of a widget's JavaScript, called in Node."""
+
+import json
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RUNNERS = Path(__file__).resolve().parent / "js"
+
+
+def in_node(script: Path, folder: Path, runner: str = "runner.mjs") -> Callable[[list], list]:
+    """Calls the functions that a script exports: [[name, arguments], …] in, a list of results out.
+
+    Args:
+        script: the widget's .js file.
+        folder: a temporary folder.
+        runner: the script in tests/js that makes the calls.
+    """
+    node = shutil.which("node")
+    if node is None:
+        message = f"node is not installed: {script.name} was NOT tested"
+        warnings.warn(message, stacklevel=2)
+        pytest.skip(message)
+    # A copy, because Node takes a bare .js file for CommonJS.
+    module = folder / f"{script.stem}.mjs"
+    module.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
+
+    def run(calls: list) -> list:
+        command = [node, RUNNERS / runner, module]
+        done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
