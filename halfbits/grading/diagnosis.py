@@ -177,6 +177,7 @@ def forbidden_shortcut(function: Callable, forbidden: tuple[str, ...]) -> str | 
             continue
         seen.add(item.__code__)
         names, strings, paths = _mentions(item.__code__)
+        names |= set(item.__code__.co_freevars)  # those of functions inside it are among them, or local to it
         values = [value for name in names if (value := _lookup(item, name)) is not None]
         queue += [value for value in values if _origin(value) == item.__module__]
         origins = {_origin(value) for value in values} - {item.__module__}  # their own helpers are looked into
@@ -188,8 +189,8 @@ def forbidden_shortcut(function: Callable, forbidden: tuple[str, ...]) -> str | 
 
 
 def _mentions(code: CodeType) -> tuple[set[str], set[str], set[str]]:
-    """Global and free names, string constants, and imports and attributes of a code object and those inside it."""
-    names, strings, paths = set(code.co_freevars), set(), set()
+    """Global names, string constants, and imports and attributes of a code object and those inside it."""
+    names, strings, paths = set(), set(), set()
     # Constant 0 of a function may be its docstring, which may name anything.
     strings.update(constant for constant in code.co_consts[1:] if isinstance(constant, str))
     for step in dis.get_instructions(code):

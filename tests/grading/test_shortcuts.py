@@ -92,3 +92,15 @@ def test_naming_it_in_the_docstring_is_allowed():
         return RIGHT(x)
 
     assert grade(documented, "round_to_bfloat16").passed
+
+
+def test_a_name_of_its_own_is_not_the_global_of_that_name():
+    def shadowing(x):
+        short = RIGHT
+
+        def inner():
+            return short(x)
+
+        return inner()
+
+    assert grade(shadowing, "round_to_bfloat16").passed
