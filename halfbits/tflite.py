@@ -79,8 +79,8 @@ def interpreter(content: bytes, reference: bool = False, threads: int = 1) -> tf
 
     Args:
         content: what `convert` returned.
-        reference: whether to use the reference kernels, plain loops that define what an operation means, in place of
-            the optimized ones with the XNNPACK delegate.
+        reference: whether to use the reference kernels, which are plain loops, in place of the optimized ones with the
+            XNNPACK delegate.
         threads: how many threads the optimized kernels may use.
     """
     kind = tf.lite.experimental.OpResolverType

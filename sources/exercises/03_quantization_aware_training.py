@@ -449,9 +449,10 @@ check(quantized_multiplier)
 # out_zero_point is added and the result clipped. A ReLU costs nothing here: it is a clip at the zero-point of the
 # output, which stands for a real 0.
 #
-# These are the steps of TensorFlow Lite's reference kernels. The older way, of the library gemmlowp, rounds twice: the
-# product to 32 bits, and that once more after the rest of the shift. Take 5.6 / 4, which is 1.4: rounded once it is 1;
-# but 5.6 rounded is 6, and 6 / 4 is 1.5, which goes up to 2.
+# These are the steps of TensorFlow Lite's `MultiplyByQuantizedMultiplier` where it
+# [rounds once](https://github.com/tensorflow/tensorflow/pull/50290). The older way, of the library gemmlowp, rounds
+# twice: the product to 32 bits, and that once more after the rest of the shift. Take 5.6 / 4, which is 1.4: rounded
+# once it is 1; but 5.6 rounded is 6, and 6 / 4 is 1.5, which goes up to 2.
 
 
 # %%
@@ -578,8 +579,9 @@ print(f"float32 {float_accuracy:.3f}, int8 {int8_accuracy:.3f}")
 assert abs(float_accuracy - int8_accuracy) < 0.02
 
 # %% [markdown]
-# The reference kernels are plain loops that define what is right. By default an interpreter uses faster ones, of the
-# library [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
+# The reference kernels are plain loops. (The one of a dense layer rounds a float product, an exact half away from
+# zero: lesson 04, section 4.8. No output here shows it.) By default an interpreter uses faster ones, of the library
+# [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
 # float32: the accumulator becomes a float32, is multiplied by the real multiplier, and is rounded to nearest, a tie to
 # even. Written in NumPy that is `float32_network` below.
 #

@@ -815,22 +815,51 @@ assert np.array_equal(ours, reference)
 print(f"{ours.size:,} outputs, all equal to the reference interpreter's")
 
 # %% [markdown]
-# Equal results, not equal means: since TensorFlow 2.20 or before, the *reference* kernel of a dense layer multiplies
-# the sum by a float and rounds that ([#119412](https://github.com/tensorflow/tensorflow/issues/119412)). Where the
-# product lies exactly between two integers the two may differ; hardware without floats does what we did.
-#
-# *And the default interpreter, with its optimized kernels?* It requantizes through float32, too, and rounds exact
-# halves to even. On a rare output that may land on the neighbour:
+# Equal results, not equal means. Our formula is TFLite's `MultiplyByQuantizedMultiplier`, built to
+# [round once](https://github.com/tensorflow/tensorflow/pull/50290). But the *reference* kernel of a dense layer
+# multiplies the sum by a float and rounds that, in the TensorFlow of this course
+# ([#119412](https://github.com/tensorflow/tensorflow/issues/119412)), and the default, optimized kernel goes through
+# float32 as well. *Where can they differ from us, and from each other?* Only where the product is an exact half, or so
+# near to one that float32 cannot tell. On a rare output that gives the neighbour:
 
 # %% tags=["nbval-ignore-output"]
 optimized = tflite.run(tflite.interpreter(content), x_q)
 differ = int((optimized != reference).sum())
-print(f"{differ} of {reference.size:,} outputs differ")
+print(f"{differ} of {reference.size:,} outputs differ between the default and the reference")
 
 # %%
 assert np.abs(optimized.astype(int) - reference).max() <= 1
 assert differ < reference.size / 200
 print("no output differs by more than 1")
+
+# %% [markdown]
+# A layer made for it: two inputs, the weights 127 and 1, the multiplier 1/128. Many of its products are exact halves,
+# and there the three round in three ways:
+
+# %%
+halves = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+halves.set_weights([np.float32([[127], [1]])])
+content = tflite.convert(halves, "full_integer", np.float32([[-127.5, -127.5], [127.5, 127.5]]))
+interpreters = {"reference": tflite.interpreter(content, reference=True)}
+interpreters["default"] = tflite.interpreter(content)
+(half,) = tflite.dense_layers(interpreters["reference"])
+assert half.x_scale * half.w_scales[0] / half.out_scale == 1 / 128
+x_q = np.int8([[a, b] for a in range(-128, 128) for b in range(-128, 128)])
+sums = (x_q.astype(int) - half.x_zero_point) @ half.w_q[:, 0].astype(int)
+rounded = {"ours": (sums + 64) >> 7}
+for name, one in interpreters.items():
+    rounded[name] = tflite.run(one, x_q)[:, 0].astype(int) - half.out_zero_point
+print(f"{'product':12}" + "".join(f"{name:>11}" for name in rounded))
+for total in (320, 192, -192, -320):  # 64 more than a multiple of 128
+    at = int(np.argmax(sums == total))
+    print(f"{total / 128:<12}" + "".join(f"{int(all_of[at]):11}" for all_of in rounded.values()))
+for name, all_of in rounded.items():
+    inside = (sums / 128 % 1 != 0.5) & (sums > -127 * 128) & (sums < 128 * 128)
+    assert np.array_equal(all_of[inside], np.rint(sums[inside] / 128)), name
+
+# %% [markdown]
+# Ours rounds an exact half up, the reference away from zero, the default to even. Everywhere else they agree. Hardware
+# without floats does as we did.
 
 # %% [markdown]
 # ### 4.9 What Keras's own `quantize("int8")` does
