@@ -425,9 +425,8 @@ print(explorer.result())
 # And Python can ask for any setting. *Two bits: choose the range by the error, and by the validation accuracy. Which
 # is better on the test images?*
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def weight_only(bits, per_channel=False, clip=100):
     """Test accuracy with quantized weights and float activations."""
     axis = -1 if per_channel else None
@@ -519,9 +518,8 @@ assert found["full_integer"] == [("int8", 10), ("int8", 64)]
 #   float32: the last one has 640 numbers, and below 1,024 the converter does not bother.
 # - **full_integer** is integers from end to end. It is the only one that needed the calibration images.
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def outputs(content, inputs, reference=False):
     """What a converted model gives, in its own dtype, for float inputs."""
     interpreter = tflite.interpreter(content, reference)
@@ -550,18 +548,20 @@ accuracy = {
     for width, some in ((64, files), (1024, wide_files))
     for scheme, content in some.items()
 }
-print(f"{'':14}{'64-64-64-10':>22}   {'64-1024-1024-10':>30}")
-print(f"{'':14}{'bytes':>12}{'accuracy':>10}   {'bytes':>11}{'accuracy':>10}{'latency':>11}")
+print(f"{'':14}{'64-64-64-10':>22}   {'64-1024-1024-10':>32}")
+print(
+    f"{'':14}{'bytes':>12}{'accuracy':>10}   {'bytes':>11}{'accuracy':>10}{'latency':>11}   speed"
+)
 for scheme in tflite.SCHEMES:
     print(
         f"{scheme:14}{len(files[scheme]):12,}{accuracy[64, scheme]:10.3f}   "
         f"{len(wide_files[scheme]):11,}{accuracy[1024, scheme]:10.3f}"
         f"{latency.median(scheme) / 20 * 1e6:8.0f} µs   "
-        f"{latency.speedup(scheme, 'float32')} times as fast as float32"
+        f"{latency.speedup(scheme, 'float32')}"
     )
 
 # %% [markdown]
-# One image at a time, one thread. The brackets hold the quartiles of the rounds; machines drift, and another run gives
+# One image at a time, one thread; the speed is relative to float32's. The brackets hold the quartiles of the rounds; machines drift, and another run gives
 # other microseconds. What does not drift:
 
 # %%
@@ -726,9 +726,8 @@ print("one scale a tensor loses more than 15 points; a scale a channel saves mos
 # incoming and outgoing weights reach equally far. That is **cross-layer equalization** (跨层均衡; Nagel et al., 2019),
 # and it needs no data.
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def equalized(model, sweeps=4):
     for _ in range(sweeps):
         for at in range(2):
@@ -852,7 +851,9 @@ for name, one in interpreters.items():
 print(f"{'product':12}" + "".join(f"{name:>11}" for name in rounded))
 for total in (320, 192, -192, -320):  # 64 more than a multiple of 128
     at = int(np.argmax(sums == total))
-    print(f"{total / 128:<12}" + "".join(f"{int(all_of[at]):11}" for all_of in rounded.values()))
+    print(
+        f"{total / 128:<12}" + "".join(f"{int(all_of[at]):11}" for all_of in rounded.values())
+    )
 for name, all_of in rounded.items():
     inside = (sums / 128 % 1 != 0.5) & (sums > -127 * 128) & (sums < 128 * 128)
     assert np.array_equal(all_of[inside], np.rint(sums[inside] / 128)), name

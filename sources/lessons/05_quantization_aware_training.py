@@ -533,9 +533,8 @@ longer = train(Networks(trained, SEEDS), epochs=10, rate=1e-3, quantized=False)
 longer_accuracy = accuracy(longer, quantized=False)
 print(f"{len(ROWS) * len(SEEDS)} networks quantized, searched and trained twice")
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def spread(values):
     return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
 
@@ -644,8 +643,8 @@ assert bad["QAT"][8, False].mean() > bad["PTQ"][8, False].mean() + 0.15
 assert mean["PTQ, full range"][8, False] > bad["QAT"][8, False].mean() - 0.01
 print("per tensor, 8-bit PTQ loses more than 15 points, and QAT wins more than 15 back")
 print(
-    "but undoing the scaling (equalization, lesson 04) is as good, within a point, or better;"
-    " and it trains nothing"
+    "undoing the scaling (equalization, lesson 04) is within a point of it, or better,\n"
+    "and trains nothing"
 )
 
 # %% [markdown]
@@ -880,9 +879,8 @@ print("4 bits save half a byte a weight, within 5 %; 2 bits save no more")
 # This converter packs 4 bits, two to a byte, and knows of no fewer: 2 bits become 4, with other integers than QAT
 # trained. Older converters ignored the number of bits altogether (section 8).
 
+
 # %% tags=["nbval-ignore-output"]
-
-
 def scales(content):
     details = tflite.interpreter(content, reference=True).get_tensor_details()
     return sum(len(tensor["quantization_parameters"]["scales"]) for tensor in details)
