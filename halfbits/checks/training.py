@@ -70,7 +70,8 @@ class Data:
     def __repr__(self) -> str:
         if self.size is None:
             return f"(x, y) of {len(self.x)} examples"
-        return f"<Dataset of {len(self.batches())} batches of {self.size}{self.note}>"
+        count = len(self.batches())
+        return f"<Dataset of {count} {'batch' if count == 1 else 'batches'} of {self.size}{self.note}>"
 
 
 def remembering(outcome: Callable) -> Callable:

@@ -139,4 +139,7 @@ def _next_step(report: Report, exercise: Exercise) -> str:
         )
     if report.diagnosis:
         return "mend that, then run both cells again."
-    return f"work the first input above by hand, or ask `hint({exercise.name})` for a nudge."
+    call = next((check.call for check in report.failures if check.call), None)
+    by_hand = call is None or not any(type(one).__module__.startswith("halfbits.checks") for one in call.arguments)
+    first = "work the first input above by hand" if by_hand else "compare what came out with what was expected"
+    return f"{first}, or ask `hint({exercise.name})` for a nudge."

@@ -644,9 +644,9 @@ assert np.all(distance_from_tie < 2.0**-14)  # some roundings in float32 of a nu
 # %% [markdown]
 # ## 10. The task: quantization-aware training with a schedule
 #
-# Now put the parts together. You are given a float32 Keras model and a strategy; you return a copy of it that computes
-# with fake-quantized kernels and activations, trained that way (**quantization-aware training**, QAT, 量化感知训练). The
-# schedule may change the bit width on the way.
+# Now put the parts together; this one takes as long as the nine before it. You are given a float32 Keras model and a
+# strategy; you return a copy of it that computes with fake-quantized kernels and activations, trained that way
+# (**quantization-aware training**, QAT, 量化感知训练). The schedule may change the bit width on the way.
 #
 # In each Dense, Conv2D and DepthwiseConv2D layer two things are quantized, and nothing else:
 #
@@ -664,11 +664,18 @@ assert np.all(distance_from_tie < 2.0**-14)  # some roundings in float32 of a nu
 #   zero-point as exercise 1 does. What stands in Python, such as the observer of exercise 6, runs only when a
 #   `tf.function` is traced; keep in a variable what changes from step to step.
 # - `keras.models.clone_model(model, clone_function=f)` builds the network again with the layer `f(layer)` in place of
-#   each layer. It fails on some compiled models; `type(model).from_config(model.get_config())` gives one that is not.
-# - In a network that `clone_model` has made, layer `b` reads layer `a` where `b.input is a.output` (a sum has a list of
-#   inputs).
+#   each layer, and without the weights. It fails on some compiled models;
+#   `clone_model(type(model).from_config(model.get_config()))` does not.
+# - In a network that `clone_model` has made (not in one straight from a config), layer `b` reads layer `a` where
+#   `b.input is a.output`; a sum has a list of inputs.
+# - In a functional network `clone_model` calls a new layer with all that the old one was called with, and a batch
+#   normalization is called with a `mask`. What takes its place must accept one:
+#   `def call(self, x, training=None, mask=None)`.
 # - `with keras.StatelessScope(state_mapping=[(layer.kernel, other)]):` makes a layer that you call in it compute with
-#   `other` in place of its kernel.
+#   `other` in place of its kernel. What it adds to the losses in there (an `activity_regularizer`) is lost: give that
+#   to a layer of your own.
+# - An order of work: a `Sequential` of Dense layers without schedule first; then convolutions, the functional network,
+#   batch normalization; the schedule and the errors last. `check` says at each stage what holds already.
 #
 # This cell is given: the strategy.
 
@@ -714,9 +721,10 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
     average: the first batch sets it, later ones give 0.9 · old + 0.1 · new, in all epochs.
     Then it rounds its input with that range. At inference the ranges stay as they are.
 
-    Gradients: those of the float kernels are the gradients of the rounded ones; those of an
-    input are 0 where it is outside of its range, and pass unchanged elsewhere. Scales and
-    ranges are constants to them.
+    Gradients: those of the float kernels are the gradients of the rounded ones. Those of an
+    input are 0 where it lies outside of the representable range, as in exercise 5 (that is,
+    after the zero-point has been rounded), and pass unchanged elsewhere. Scales and ranges
+    are constants to them.
 
     Batch normalization over the last axis is folded into the layer before it, with the
     moving mean and variance that it has, before the training begins, and is gone from then
@@ -726,7 +734,7 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
     Args:
         model: a float32 Sequential or functional Keras model, built, with one input and one
             output, no models inside and no layer used twice. Where it is compiled, its loss is
-            used (with the regularization of its layers, of the float kernels) and a fresh copy
+            used (with the regularization of its layers, of their float weights) and a fresh copy
             of its optimizer; else sparse cross-entropy on logits and Adam(1e-3).
         strategy: a QuantizationStrategy.
         train_data: a tf.data.Dataset of (x, y) batches, or a tuple (x, y) of arrays, which is
@@ -739,13 +747,14 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
         and "weight_bits".
 
         A model that has seen no batch, since `epochs` was 0, raises an error when it is
-        called, whose message says that it was never calibrated.
+        called for inference, with "never calibrated" in its message.
 
     Raises:
         ValueError: there is a batch normalization that cannot be folded, or a layer other than
             Dense, Conv2D, DepthwiseConv2D, InputLayer, ReLU, Activation, Dropout, Flatten,
             Reshape, Add, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D and
-            GlobalAveragePooling2D. The message names the layer.
+            GlobalAveragePooling2D. The message has the name of that layer in it; where a
+            batch normalization cannot be folded, that of the batch normalization.
     """
     ### BEGIN SOLUTION
     layers = keras.layers
@@ -766,7 +775,8 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
         """Runs a layer with fake-quantized copies of its kernel and its input."""
 
         def __init__(self, layer):
-            super().__init__(name=layer.name)
+            # What a layer adds to the losses inside of the scope below is lost.
+            super().__init__(name=layer.name, activity_regularizer=layer.activity_regularizer)
             self.layer, self.weight_bits = layer, strategy.weight_bits
             rank = len(layer.kernel.shape)
             channel_axes = 2 if isinstance(layer, layers.DepthwiseConv2D) else 1
@@ -787,6 +797,12 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
             kernel = rounded(kernel, largest / (2 ** (self.weight_bits - 1) - 1))
             with keras.StatelessScope(state_mapping=[(self.layer.kernel, kernel)]):
                 return self.layer(x)
+
+    class Folded(layers.Layer):
+        """Stands where a batch normalization was; it is called with all that one was called with."""
+
+        def call(self, x, training=None, mask=None):
+            return x
 
     class QuantizedModel(keras.Model):
         """A network that does not predict before it has seen a batch."""
@@ -828,7 +844,7 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
     def converted(layer):
         """What stands in the quantized network for a layer."""
         if any(layer is norm for norm in norms.values()):
-            return layers.Identity(name=layer.name)
+            return Folded(name=layer.name)
         if not isinstance(layer, weighted + weightless):
             kind = type(layer).__name__
             raise ValueError(f"{kind} {layer.name!r} can be neither quantized nor folded")

@@ -142,8 +142,8 @@ def refuses(points: tuple) -> Callable:
         try:
             outcome.quantized(np.array(points, np.float32))
         except Exception as error:
-            return {"an error that says so": "calibrat" in str(error).lower()}
-        return {"an error that says so": False}
+            return {"raises": "an error", "its message says so": "calibrat" in str(error).lower()}
+        return {"raises": "nothing", "its message says so": False}
 
     return look
 
@@ -226,7 +226,7 @@ class Reference:
             for x, y in batches:
                 with tf.GradientTape() as tape:
                     loss = self.loss(y, self(x, training=True))
-                    loss += self.decay * sum(tf.reduce_sum(pair[0] ** 2) for pair in self.weights.values())
+                    loss += self.decay * sum(tf.reduce_sum(w**2) for w in variables)
                 found.append(loss)
                 gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
                 for i, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
@@ -300,7 +300,7 @@ def one_layer(rate=0.0, momentum=0.0, decay=0.0, loss="mse", is_compiled=True, s
 
     def build():
         penalty = keras.regularizers.L2(decay) if decay else None
-        layer = LAYERS.Dense(2, kernel_regularizer=penalty, name="out")
+        layer = LAYERS.Dense(2, kernel_regularizer=penalty, bias_regularizer=penalty, name="out")
         model = keras.Sequential([keras.Input((3,)), layer], name="network")
         model.set_weights([KERNELS["out"] * np.float32(scale), BIASES["out"]])
         if is_compiled:
@@ -346,6 +346,19 @@ def depthwise() -> keras.Model:
     layers = [LAYERS.DepthwiseConv2D(2, depth_multiplier=2, name="depth"), LAYERS.GlobalAveragePooling2D(name="mean")]
     model = compiled(layers, (4, 4, 2))
     model.set_weights(DEPTHWISE)
+    return model
+
+
+def pooled() -> keras.Model:
+    layers = [
+        LAYERS.Reshape((4, 4, 2), name="rows"),
+        LAYERS.Conv2D(3, 2, name="conv"),
+        LAYERS.Activation("tanh", name="tanh"),
+        LAYERS.AveragePooling2D((2, 1), strides=1, name="average"),
+        LAYERS.GlobalMaxPooling2D(name="maximum"),
+    ]
+    model = compiled(layers, (32,))
+    model.set_weights(CONVOLUTION)
     return model
 
 
@@ -421,6 +434,16 @@ def folded(kernel, bias, norm, epsilon=1e-3, shape=None):
     return kernel * factor.reshape(shape or factor.shape), beta + (bias - mean) * factor
 
 
+def skip_normalized() -> keras.Model:
+    x = keras.Input((3,), name="x")
+    body = LAYERS.BatchNormalization(name="norm")(LAYERS.Dense(3, name="body")(x))
+    y = LAYERS.Add(name="sum")([x, LAYERS.ReLU(name="relu")(body)])
+    model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
+    model.set_weights([*BODY, *NORM_3, KERNELS["out"], BIASES["out"]])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
 def activated_then_normalized() -> keras.Model:
     """Batch normalization that cannot be folded: there is a ReLU before it."""
     layers = [LAYERS.Dense(4, activation="relu", name="dense"), LAYERS.BatchNormalization(name="culprit")]
@@ -439,6 +462,12 @@ def read_twice() -> keras.Model:
     model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
     model.compile(keras.optimizers.SGD(0.0), "mse")
     return model
+
+
+def normalized_along_another_axis() -> keras.Model:
+    layers = [LAYERS.Reshape((3, 1), name="row"), LAYERS.Dense(2, name="dense")]
+    layers += [LAYERS.BatchNormalization(axis=1, name="culprit"), LAYERS.Flatten(name="flat")]
+    return compiled([*layers, LAYERS.Dense(2, name="out")], (3,))
 
 
 def other_normalization() -> keras.Model:
@@ -550,16 +579,33 @@ def test_hidden_layers(answer):
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
+def test_layers_without_weights(answer):
+    """What has no kernel computes as it did, in float"""
+    strategy, data = QuantizationStrategy(4, 4), Data(nested(np.reshape(IMAGES, (4, 32))), nested(np.zeros((4, 3))), 4)
+
+    def forward(net, x):
+        x = tf.nn.tanh(net.convolution("conv", tf.reshape(x, (-1, 4, 4, 2))))
+        return tf.reduce_max(tf.nn.avg_pool2d(x, (2, 1), 1, "VALID"), (1, 2))
+
+    wanted = Reference(forward, {"conv": CONVOLUTION}, strategy).train(data.batches()).facts(data.x)
+    text = "Sequential(rows, conv, tanh, average, maximum)"
+    answer(Network(text, pooled, outputs(data.x)), strategy, data, 1).equals(wanted, **CLOSE)
+
+
 def test_skip_connection(answer):
-    """A functional network keeps its connections, and a sum is taken in float"""
-    strategy = QuantizationStrategy(3, 3)
+    """A functional network keeps its connections, folds as any other, and a sum is taken in float"""
+    strategy, out = QuantizationStrategy(3, 3), (KERNELS["out"], BIASES["out"])
 
     def forward(net, x):
         return net.dense("out", x + tf.nn.relu(net.dense("body", x)))
 
-    weights = {"body": BODY, "out": (KERNELS["out"], BIASES["out"])}
-    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    wanted = Reference(forward, {"body": BODY, "out": out}, strategy).train(TABLE.batches()).facts(POINTS)
     network = Network("Model(x → body, + x → sum → out)", skip, outputs(POINTS))
+    answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+    weights = {"body": folded(*BODY, NORM_3), "out": out}
+    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    network = Network("Model(x → body → norm → relu, + x → sum → out)", skip_normalized, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
@@ -579,7 +625,7 @@ def test_batch_normalization(answer):
 
 def test_batch_normalization_depthwise(answer):
     """It is folded into a DepthwiseConv2D layer, too"""
-    strategy, data = QuantizationStrategy(3, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 4))), 4)
+    strategy, data = QuantizationStrategy(6, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 4))), 4)
 
     def forward(net, x):
         return tf.reduce_mean(net.depthwise("depth", x), (1, 2))
@@ -597,6 +643,7 @@ def test_unsupported_layers(answer):
         "Sequential(row, culprit: Conv1D, flat, out)": other_convolution,
         "Sequential(dense with ReLU, culprit: BatchNormalization, out)": activated_then_normalized,
         "Sequential(culprit: BatchNormalization, out)": normalized_at_first,
+        "Sequential(row, dense, culprit: BatchNormalization(axis=1), flat, out)": normalized_along_another_axis,
         "Model(x → body → culprit: BatchNormalization, + body → sum → out)": read_twice,
     }
     for text, build in cases.items():
@@ -638,7 +685,7 @@ def test_frozen(answer):
 def test_never_calibrated(answer):
     """A model that has seen no batch (0 epochs) raises an error that says so when it is called"""
     network = Network(ONE, one_layer(), refuses(POINTS))
-    answer(network, QuantizationStrategy(), TABLE, 0).equals({"an error that says so": True})
+    answer(network, QuantizationStrategy(), TABLE, 0).equals({"raises": "an error", "its message says so": True})
 
 
 def test_straight_through(answer):
@@ -667,18 +714,18 @@ def test_schedule(answer):
     """`schedule` sets the weight bits from an epoch on, in training and at inference, and the history says them"""
     look = both(outputs(POINTS), losses, weight_bits)
     network = Network(ONE, one_layer(), look, traced=True)
-    for bits, schedule, epochs in (8, {1: 4, 3: 2, 9: 8}, 5), (3, {0: 2}, 2):
+    for bits, schedule, epochs in (4, {3: 2, 9: 8, 1: 8}, 5), (3, {0: 2}, 2):
         strategy, taken, wanted = QuantizationStrategy(bits, 8, False, schedule), bits, []
         for epoch in range(epochs):
             taken = schedule.get(epoch, taken)
             wanted.append(taken)
-        net = reference_of_one(strategy).train(TABLE.batches(), epochs)
-        call = answer(network, strategy, TABLE, epochs)
+        net = reference_of_one(strategy).train(BATCHES.batches(), epochs)
+        call = answer(network, strategy, BATCHES, epochs)
         call.equals(net.facts(POINTS) | net.losses() | {"weight_bits": wanted}, **CLOSE)
 
 
 def test_tuples(answer):
-    """A tuple (x, y) is cut into batches of 32, the last one shorter"""
+    """A tuple (x, y) is cut in its order into batches of 32, the last one shorter"""
     rate, strategy = 0.06, QuantizationStrategy(2, 3)
     x = np.array(ROWS * 13)[:50] * np.linspace(0.2, 1.4, 50)[:, None]
     data = Data(nested(x), (TARGETS * 13)[:50])
@@ -692,15 +739,15 @@ def half_square(y, prediction):
 
 
 def test_loss_and_optimizer(answer):
-    """Loss, regularization and optimizer are the model's, the optimizer's state is fresh"""
-    settings, strategy = {"momentum": 0.5, "decay": 0.1}, QuantizationStrategy(2, 8)
+    """Loss, regularization and optimizer are the model's; its state is fresh, and kept when the bits change"""
+    settings, strategy = {"momentum": 0.5, "decay": 0.1}, QuantizationStrategy(3, 8, schedule={3: 2})
 
     def half(y, prediction):
         return mean_square(y, prediction) / 2
 
     net = reference_of_one(strategy, loss=half, rule=sgd(0.1, 0.5), decay=0.1).train(TABLE.batches(), 6)
     network = Network(
-        f"{ONE}, an L2 penalty on it, a loss function, SGD with momentum, used",
+        f"{ONE}, an L2 penalty on kernel and bias, a loss function, SGD with momentum, used",
         one_layer(0.1, **settings, loss=half_square),
         both(outputs(POINTS), losses),
     )
@@ -786,7 +833,11 @@ class Training:
         readers = [r for r in source.layers if any(t is layer.output for t in tf.nest.flatten(r.input))]
         if not isinstance(layer, WEIGHTED) or not self.may_fold(layer, readers):
             return None
-        return next((r for r in readers if isinstance(r, LAYERS.BatchNormalization)), None)
+        norms = [r for r in readers if isinstance(r, LAYERS.BatchNormalization) and self.by_channel(r, layer)]
+        return norms[0] if norms else None
+
+    def by_channel(self, norm, layer):
+        return norm.axis in (-1, len(layer.output.shape) - 1)
 
     def with_folds(self, source):
         network = self.copy([name for name, norm in self.norms.items() if norm])
@@ -1050,8 +1101,8 @@ def scale_for_each_input(model, strategy, train_data, epochs=1):
 
 @misconception
 def depthwise_by_last_axis(model, strategy, train_data, epochs=1):
-    """You give a DepthwiseConv2D kernel a scale for each entry of its last axis, as for a Conv2D. That is the
-    multiplier: an output belongs to a pair of input and multiplier, so both of its last axes keep their place."""
+    """Channels of your DepthwiseConv2D kernel share a scale. An output belongs to a pair of input and multiplier, the
+    last two axes of the kernel, so both keep their place: reduce over height and width alone."""
 
     class Wrong(Training):
         def channel_axes(self, layer):
@@ -1333,6 +1384,20 @@ def never_says_so(model, strategy, train_data, epochs=1):
 
 
 @misconception
+def says_something_else(model, strategy, train_data, epochs=1):
+    """Your model raises an error where it was never calibrated, and the message does not say so. Put "never calibrated"
+    into it."""
+
+    class Wrong(Training):
+        def range(self, name, x):
+            if name not in self.ranges:
+                raise RuntimeError("train the model first")
+            return super().range(name, x)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
 def nothing_passes_back(model, strategy, train_data, epochs=1):
     """No gradient comes through your rounding, neither to the kernels nor to the layers before: the derivative of
     `tf.round` is 0. Pass the gradient straight through, as if the rounding were not there."""
@@ -1518,8 +1583,8 @@ def folded_after_rounding(model, strategy, train_data, epochs=1):
 
 @misconception
 def folded_past_an_activation(model, strategy, train_data, epochs=1):
-    """You fold batch normalization into a layer with an activation. It comes after the ReLU, and a factor below 0 does
-    not go through it: that is an error which names the layer."""
+    """You take a batch normalization behind an activation. It comes after the ReLU, and a factor below 0 does not go
+    through that, so it cannot be folded: that is an error which names it."""
 
     class Wrong(Training):
         def may_fold(self, layer, readers):
@@ -1630,7 +1695,8 @@ def graph_not_made_again(model, strategy, train_data, epochs=1):
 
 @misconception
 def bits_back_at_inference(model, strategy, train_data, epochs=1):
-    """Your model predicts with `strategy.weight_bits`, not with the bits that it was trained for at last."""
+    """Your model predicts with other bits than those of the last epoch trained. A schedule need not have been gone
+    through to its end, nor leave `strategy.weight_bits` as it was."""
 
     class Wrong(Training):
         def weight_bits(self, training):
@@ -1699,7 +1765,7 @@ def regularization_forgotten(model, strategy, train_data, epochs=1):
 
 @misconception
 def inference_mode(model, strategy, train_data, epochs=1):
-    """You train without `training=True`, so dropout drops nothing."""
+    """In your training dropout drops nothing. Run the layers in training mode, with `training=True`."""
 
     class Wrong(Training):
         def of_layer(self, layer, x, training):
@@ -1738,7 +1804,7 @@ def last_batch_dropped(model, strategy, train_data, epochs=1):
         def batches(self, data):
             if not isinstance(data, tuple):
                 return data
-            batches = batches_of(data, 32)
+            batches = super().batches(data)
             return batches[:-1] if len(batches) > 1 else batches
 
     return Wrong(model, strategy).run(train_data, epochs)
@@ -1784,6 +1850,171 @@ def model_itself_trained(model, strategy, train_data, epochs=1):
     return Wrong(model, strategy).run(train_data, epochs)
 
 
+@misconception
+def first_layer_in_float(model, strategy, train_data, epochs=1):
+    """You leave the input of the first layer in float. It is quantized as every other layer's: images come as integers
+    to a phone, too."""
+
+    class Wrong(Training):
+        def input(self, layer, x, training):
+            first = next(one for one in self.network.layers if isinstance(one, WEIGHTED))
+            return x if layer is first else super().input(layer, x, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def last_layer_in_float(model, strategy, train_data, epochs=1):
+    """You leave the last layer in float. Its input and its kernel are quantized like the others'; only its output is
+    not."""
+
+    class Wrong(Training):
+        def is_last(self, layer):
+            return layer is [one for one in self.network.layers if isinstance(one, WEIGHTED)][-1]
+
+        def input(self, layer, x, training):
+            return x if self.is_last(layer) else super().input(layer, x, training)
+
+        def kernel(self, layer, training):
+            return tf.convert_to_tensor(layer.kernel) if self.is_last(layer) else super().kernel(layer, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def connections_lost(model, strategy, train_data, epochs=1):
+    """You run the layers one after the other. In a functional model a layer reads the outputs that it was connected to,
+    and a sum has several: keep the connections, as `clone_model` does."""
+
+    class Wrong(Training):
+        def of_layer(self, layer, x, training):
+            return x[-1] if isinstance(layer, LAYERS.Add) else super().of_layer(layer, x, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folding_without_epsilon(model, strategy, train_data, epochs=1):
+    """You fold without epsilon. Batch normalization divides by √(variance + epsilon), and where the variance is small
+    that is another number."""
+
+    class Wrong(Training):
+        def deviation(self, norm):
+            return np.sqrt(norm.moving_variance.numpy())
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folding_adds_no_bias(model, strategy, train_data, epochs=1):
+    """You fold into a layer that has no bias and give it none, so the shift is lost. Make the layer again with
+    `use_bias` True."""
+
+    class Wrong(Training):
+        def bias(self, layer):
+            bias = super().bias(layer)
+            return bias if self.model.get_layer(layer.name).use_bias else tf.zeros_like(bias)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def folded_over_another_axis(model, strategy, train_data, epochs=1):
+    """You fold a batch normalization that does not go over the last axis. Its factors belong to rows, not to the
+    channels of the kernel: it cannot be folded, and that is a ValueError."""
+
+    class Wrong(Training):
+        def by_channel(self, norm, layer):
+            return True
+
+        def folded(self, layer, norm):
+            return super().folded(layer, norm) if super().by_channel(norm, layer) else layer.get_weights()
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def optimizer_starts_anew(model, strategy, train_data, epochs=1):
+    """You make the optimizer anew for every epoch, and its momentum is lost each time. One optimizer goes through the
+    whole training."""
+
+    class Wrong(Training):
+        def begin_epoch(self, epoch):
+            super().begin_epoch(epoch)
+            self.network.compile(*(self.compiled_with() if self.model.compiled else self.default()))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def optimizer_starts_with_the_bits(model, strategy, train_data, epochs=1):
+    """You make the optimizer anew when the bits change, and its momentum is lost. One optimizer goes through the whole
+    training."""
+
+    class Wrong(Training):
+        def begin_epoch(self, epoch):
+            before = self.bits
+            super().begin_epoch(epoch)
+            if self.bits != before:
+                self.network.compile(*(self.compiled_with() if self.model.compiled else self.default()))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def ranges_start_with_the_bits(model, strategy, train_data, epochs=1):
+    """You forget the ranges when the bits of the weights change. The inputs have not changed: the average goes on, in
+    all epochs."""
+
+    class Wrong(Training):
+        def begin_epoch(self, epoch):
+            before = self.bits
+            super().begin_epoch(epoch)
+            if self.bits != before:
+                self.ranges.clear()
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_in_the_order_of_the_dict(model, strategy, train_data, epochs=1):
+    """You take the last entry of the schedule that you come across. A dict need not be sorted: take the entry with the
+    largest epoch that has been reached."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            reached = [bits for start, bits in self.strategy.schedule.items() if start <= epoch]
+            return reached[-1] if reached else self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_goes_down_only(model, strategy, train_data, epochs=1):
+    """You never let the bits go up again. The schedule says what they are from an epoch on, more or fewer."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return min(self.bits, super().bits_of_epoch(epoch))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def biases_not_regularized(model, strategy, train_data, epochs=1):
+    """Your loss has the regularization of the kernels and not that of the biases. The losses of a layer are in
+    `layer.losses`, all of them."""
+
+    class Wrong(Training):
+        def loss(self, x, y):
+            penalties = [layer.bias_regularizer for layer in self.network.layers if isinstance(layer, WEIGHTED)]
+            biases = [layer.bias for layer in self.network.layers if isinstance(layer, WEIGHTED)]
+            lost = sum(penalty(bias) for penalty, bias in zip(penalties, biases, strict=True) if penalty)
+            return super().loss(x, y) - lost
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
 HINTS = (
     "Four pieces, one after the other: a layer of your own around a Dense, Conv2D or DepthwiseConv2D layer, which "
     "rounds input and kernel and then runs it; the copy of the network with such layers in it; the folding of batch "
@@ -1798,8 +2029,8 @@ HINTS = (
     "The copy: `source = clone_model(type(model).from_config(model.get_config()))` with the weights set, then "
     "`clone_model(source, clone_function=f)`. For a weighted layer `f` makes it again from its config (with "
     "`use_bias` True if a batch normalization goes into it), builds it with `layer.input.shape`, sets the weights, "
-    "folded or not, and wraps it; for a folded batch normalization it returns `keras.layers.Identity()`; for what is "
-    "not in the list it raises the ValueError. Put that network into a `keras.Model` whose `call` raises while "
-    "nothing has trained. In the loop, when the bits change, set them in each wrapped layer and make a new "
-    "`tf.function`, since the old one keeps what it was traced with.",
+    "folded or not, and wraps it; for a folded batch normalization it returns a layer whose `call(self, x, "
+    "training=None, mask=None)` returns x; for what is not in the list it raises the ValueError. Put that network "
+    "into a `keras.Model` whose `call` raises while nothing has trained. In the loop, when the bits change, set them "
+    "in each wrapped layer and make a new `tf.function`, since the old one keeps what it was traced with.",
 )
