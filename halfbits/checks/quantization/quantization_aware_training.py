@@ -713,14 +713,14 @@ def test_no_gradient_outside(answer):
 def test_schedule(answer):
     """`schedule` sets the weight bits from an epoch on, in training and at inference, and the history says them"""
     look = both(outputs(POINTS), losses, weight_bits)
-    network = Network(ONE, one_layer(), look, traced=True)
+    network, data = Network(ONE, one_layer(), look, traced=True), Data(BATCHES.x, BATCHES.y, 4)
     for bits, schedule, epochs in (4, {3: 2, 9: 8, 1: 8}, 5), (3, {0: 2}, 2):
         strategy, taken, wanted = QuantizationStrategy(bits, 8, False, schedule), bits, []
         for epoch in range(epochs):
             taken = schedule.get(epoch, taken)
             wanted.append(taken)
-        net = reference_of_one(strategy).train(BATCHES.batches(), epochs)
-        call = answer(network, strategy, BATCHES, epochs)
+        net = reference_of_one(strategy).train(data.batches(), epochs)
+        call = answer(network, strategy, data, epochs)
         call.equals(net.facts(POINTS) | net.losses() | {"weight_bits": wanted}, **CLOSE)
 
 
