@@ -17,8 +17,9 @@ def _loads_tensorflow(notebook) -> bool:
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the notebooks that load TensorFlow, and put what is light first."""
+    """Mark the notebooks that load TensorFlow; what is light comes first, then what is longest, so that no worker ends
+    up alone with it."""
     for item in items:
         if item.path.suffix == ".ipynb" and _loads_tensorflow(item.path):
             item.add_marker(pytest.mark.tensorflow)
-    items.sort(key=lambda item: "tensorflow" in item.keywords)
+    items.sort(key=lambda item: ("tensorflow" in item.keywords, "longest" not in item.keywords))

@@ -32,3 +32,23 @@ def course_settings():
         yield
     finally:
         settings.load_profile(before)
+
+
+@contextmanager
+def without_shrinking(test):
+    """Run a property without looking for its smallest counterexample: where there is one of another property already.
+
+    Hypothesis takes settings from a decorator alone, so this sets what that would set, and sets it back.
+    """
+    before = getattr(test, _SETTINGS, None)
+    if before is None:
+        yield
+        return
+    setattr(test, _SETTINGS, settings(before, phases=(Phase.explicit, Phase.generate)))
+    try:
+        yield
+    finally:
+        setattr(test, _SETTINGS, before)
+
+
+_SETTINGS = "_hypothesis_internal_use_settings"

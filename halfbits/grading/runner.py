@@ -11,7 +11,7 @@ import pytest
 from halfbits.grading.answer import Answer, Mismatch
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import TimeExpired
-from halfbits.grading.hypothesis_settings import course_settings
+from halfbits.grading.hypothesis_settings import course_settings, without_shrinking
 from halfbits.grading.report import Check
 
 # Plugins that only cost time here, or that touch the kernel's streams.
@@ -33,6 +33,13 @@ class _Plugin:
 
     def pytest_runtest_setup(self, item):
         self._calls_before = len(self._answer.calls)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        if all(check.held for check in self.checks):
+            return (yield)
+        with without_shrinking(item.function):
+            return (yield)
 
     def pytest_collectreport(self, report):
         if report.failed:

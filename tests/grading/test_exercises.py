@@ -86,6 +86,8 @@ class ExerciseTests:
 
 for _exercise in EXERCISES:
     _marks = [pytest.mark.tensorflow] if needs_tensorflow(_exercise) else []
+    if _marks and _exercise.next_name is None:  # the task, where every call builds networks and trains them
+        _marks.append(pytest.mark.longest)
     globals()[f"Test_{_exercise.name}"] = type(
         f"Test_{_exercise.name}", (ExerciseTests,), {"exercise": _exercise, "pytestmark": _marks}
     )

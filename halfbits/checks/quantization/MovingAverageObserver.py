@@ -772,7 +772,7 @@ class SizeOfATensor(Right):
 
 @misconception
 class WidenedWhenAsked(Right):
-    """You widened the range to hold 0. `quantization_parameters` does that; the observer gives the numbers as they
+    """`range()` widens the range to hold 0. `quantization_parameters` does that; the observer gives the numbers as they
     are."""
 
     def range(self):

@@ -297,8 +297,8 @@ def q_changed_in_place(q, scale, zero_point):
 
 @misconception
 def multiplied_out_with_a_python_float(q, scale, zero_point):
-    """You multiplied out in float32. scale · q and scale · zero_point are both large and both rounded, and their
-    difference keeps the errors: subtract the integers first, which is exact."""
+    """You multiplied out in float32, by a scale that is a Python float. scale · q and scale · zero_point are both large
+    and both rounded, and their difference keeps the errors: subtract the integers first, which is exact."""
     return as_single(q.astype(np.float32) * scale - zero_point * scale)
 
 
@@ -332,8 +332,8 @@ def one_row_after_the_other(q, scale, zero_point):
 
 @misconception
 def one_row_after_the_other_in_place(q, scale, zero_point):
-    """You go through q one element at a time. That stops where q has no or several dimensions, and each element needs
-    its own scale: let NumPy subtract and multiply whole arrays."""
+    """You fill the result one element at a time. That stops where q has no or several dimensions, and each element
+    needs its own scale: let NumPy subtract and multiply whole arrays."""
     out = np.zeros(q.shape, np.float32)
     for i in range(len(q)):
         out[i] = (int(q[i]) - zero_point) * scale

@@ -573,8 +573,8 @@ def swapped_around_stop_gradient(x, scale, zero_point, qmin, qmax):
 
 @misconception
 def converted_to_numpy(x, scale, zero_point, qmin, qmax):
-    """You computed with NumPy. The tape sees only TensorFlow's operations, so there is no gradient, and inside
-    `tf.function` there are no values yet: use `tf.round` and `tf.clip_by_value`."""
+    """You take the tensor's values out of TensorFlow, into NumPy. The tape sees only TensorFlow's operations, so there
+    is no gradient, and inside `tf.function` there are no values yet: use `tf.round` and `tf.clip_by_value`."""
     q = np.clip(np.round(np.array(x) / scale) + zero_point, qmin, qmax)
     return tf.constant((q - zero_point) * scale, tf.float32)
 

@@ -461,15 +461,15 @@ def zero_point_by_floor_division(minimum, maximum, bits, symmetric=False):
 
 @misconception
 def signed_zero_point_but_for_one_point(minimum, maximum, bits, symmetric=False):
-    """Your zero-point is for signed integers. In the asymmetric case they begin at 0 here: do not subtract
-    2^(bits−1)."""
+    """But for a range of one point, your zero-point is for signed integers. In the asymmetric case they begin at 0
+    here: do not subtract 2^(bits−1)."""
     return (1.0, 0) if minimum == maximum == 0 else signed_zero_point(minimum, maximum, bits, symmetric)
 
 
 @misconception
 def symmetric_zero_point_in_the_middle_but_for_one_point(minimum, maximum, bits, symmetric=False):
-    """In the symmetric case your zero-point is 2^(bits−1), the middle of the unsigned range. The integers are signed
-    there, and 0 stands for 0."""
+    """Your zero-point is 2^(bits−1) in the symmetric case, but for a range of one point. The integers are signed there,
+    and 0 stands for 0."""
     if minimum == maximum == 0:
         return 1.0, 0
     return symmetric_zero_point_in_the_middle(minimum, maximum, bits, symmetric)
