@@ -37,14 +37,14 @@ lab: $(STAMP)
 test: $(STAMP) lint
 	@bash tools/install_browser.sh
 	$(PYTEST) -m "not browser" $(NOTEBOOKS) tests
-	$(BIN)/python -m pytest -n 2 -m browser tests
+	$(BIN)/python -m pytest -m browser tests
 
 test-fast: $(STAMP)
 	$(PYTEST) -m "not browser and not tensorflow and not slow" $(NOTEBOOKS) tests
 
 test-browser: $(STAMP)
 	@bash tools/install_browser.sh
-	$(BIN)/python -m pytest -n 2 -m browser tests
+	$(BIN)/python -m pytest -m browser tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
