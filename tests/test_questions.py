@@ -4,10 +4,19 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from halfbits.questions import mixed_precision, number_formats, quantization, why_mixed_precision
+from halfbits.questions import (
+    mixed_precision,
+    number_formats,
+    pruning,
+    quantization,
+    quantization_aware_training,
+    why_mixed_precision,
+)
+
+QUIZZES = [why_mixed_precision, number_formats, mixed_precision, quantization, quantization_aware_training, pruning]
 
 
-@pytest.mark.parametrize("module", [number_formats, why_mixed_precision, mixed_precision, quantization])
+@pytest.mark.parametrize("module", QUIZZES)
 def test_every_question_has_one_right_answer_and_reasons(module):
     quiz = module.quiz()
     for item in quiz:

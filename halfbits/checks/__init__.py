@@ -11,4 +11,4 @@ learner's function as the fixture ``answer``), the misconceptions, the hints. It
 """
 
 #: The units in the order of the course.
-UNITS = ("number_formats", "mixed_precision", "quantization")
+UNITS = ("number_formats", "mixed_precision", "quantization", "pruning")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.quantization.common import hold_each
+from halfbits.checks.cases import hold_each
 from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import difference, show

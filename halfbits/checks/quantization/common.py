@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
-#: How far float32 arithmetic may be off, relative to the numbers that it works with.
-CLOSE = 1e-6
-
-
-def hold_each(answer, cases: Iterable[tuple], hold: Callable) -> None:
-    """Call the answer on every case and hold each call; the first that fails is reported once all have been made."""
-    first = None
-    for case in cases:
-        call = answer(*case)
-        try:
-            hold(call)
-        except AssertionError as mismatch:
-            first = first or mismatch
-    if first:
-        raise first
+from halfbits.checks.cases import CLOSE
 
 
 def is_usable(scale) -> bool:

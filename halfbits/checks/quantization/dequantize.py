@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.quantization.common import CLOSE, hold_each
+from halfbits.checks.cases import CLOSE, hold_each
 from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.quantization.common import CLOSE, hold_each, neighbours
+from halfbits.checks.cases import CLOSE, hold_each
+from halfbits.checks.quantization.common import neighbours
 from halfbits.checks.tensors import in_graph, plain
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import show

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfbits.checks.quantization.common import hold_each, neighbours
+from halfbits.checks.cases import hold_each
+from halfbits.checks.quantization.common import neighbours
 from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfbits.checks.quantization.common import hold_each
+from halfbits.checks.cases import hold_each
 from halfbits.checks.tensors import plain
 
 

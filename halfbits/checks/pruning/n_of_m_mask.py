@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import (
     drops_the_smallest,
     hold_error,
@@ -17,7 +18,6 @@ from halfbits.checks.pruning.common import (
     use,  # noqa: F401
     what_is_wrong,
 )
-from halfbits.checks.quantization.common import hold_each
 from halfbits.grading.exercise import misconception
 
 DEFAULTS = (2, 4, -1)

@@ -9,8 +9,8 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import hold_error, shuffled, single, use  # noqa: F401
-from halfbits.checks.quantization.common import hold_each
 from halfbits.grading.exercise import misconception
 
 CLOSE = 1e-6

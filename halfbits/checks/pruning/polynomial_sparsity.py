@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import hold_error, use  # noqa: F401
-from halfbits.checks.quantization.common import hold_each
 from halfbits.grading.exercise import misconception
 from halfbits.quiet import stderr_kept_unless_it_fails
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfbits.checks.cases import CLOSE, hold_each
 from halfbits.checks.pruning.common import shuffled, single
-from halfbits.checks.quantization.common import CLOSE, hold_each
 from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 
