@@ -11,11 +11,21 @@ A mask is a bool array, True where a weight is kept. Sparsity is the share of th
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["global_masks", "magnitude_mask", "n_of_m_mask", "neuron_scores", "polynomial_sparsity", "sizes"]
+__all__ = [
+    "global_masks",
+    "magnitude_mask",
+    "masked_training",
+    "n_of_m_mask",
+    "neuron_scores",
+    "polynomial_sparsity",
+    "sizes",
+    "strongest_units",
+]
 
 
 def magnitude_mask(weights, sparsity: float) -> np.ndarray:
@@ -86,6 +96,98 @@ def neuron_scores(kernel_in, bias_in, kernel_out) -> np.ndarray:
     incoming = np.concatenate([kernel_in.reshape(-1, kernel_in.shape[-1]), np.asarray(bias_in)[np.newaxis]])
     outgoing = np.moveaxis(kernel_out, -2, 0).reshape(kernel_out.shape[-2], -1)
     return np.linalg.norm(incoming, axis=0) * np.linalg.norm(outgoing, axis=1)
+
+
+def strongest_units(
+    weights: Sequence, counts: Sequence[int], scores: Callable = neuron_scores
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A smaller network of Dense layers: in each hidden layer only the units with the highest scores, in their order.
+
+    A layer is scored after the one before it has been cut; of equal scores the later unit is kept.
+
+    Args:
+        weights: kernels (inputs, units) and biases (units,) in turn, as `get_weights` of such a network gives them.
+        counts: for each hidden layer how many units to keep, from 1 to all.
+        scores: called with a layer's kernel, its bias and the kernel after it; gives a number for each unit.
+
+    Returns:
+        The weights of the smaller network in the same form, and for each hidden layer the indices of the units kept.
+
+    Raises:
+        ValueError: there is not one count for each hidden layer, or a layer cannot keep so many.
+    """
+    weights, kept = [np.asarray(w) for w in weights], []
+    if len(weights) != 2 * len(counts) + 2:
+        raise ValueError(f"{len(weights) // 2 - 1} hidden layers, but {len(counts)} counts")
+    for i, count in enumerate(counts):
+        kernel_in, bias, kernel_out = weights[2 * i : 2 * i + 3]
+        if not 1 <= count <= len(bias):
+            raise ValueError(f"of {len(bias)} units a layer cannot keep {count}")
+        keep = np.sort(np.argsort(scores(kernel_in, bias, kernel_out), kind="stable")[-count:])
+        weights[2 * i : 2 * i + 3] = kernel_in[:, keep], bias[keep], kernel_out[keep]
+        kept.append(keep)
+    return weights, kept
+
+
+def masked_training(model, examples, batch: int = 64, learning_rate: float = 2e-3) -> Callable:
+    """A function that trains a model of Dense layers from given weights, and holds masks while it does.
+
+    It is traced once, however often it is called: that makes five seeds cheap. Adam, cross-entropy of the logits.
+
+    Args:
+        model: built, of Keras 3 or tf_keras, and may be wrapped by TFMOT's `quantize_model`; trained in place.
+        examples: inputs and labels.
+        batch: how many examples a step sees; the rest of an epoch that does not fill a batch is left out.
+        learning_rate: of Adam, constant.
+
+    Returns:
+        train(weights, epochs, seed=0, masks=None). Each call begins anew: the optimizer, and the ranges of a wrapped
+        model, are set back to what they were. The weights are kernels and biases in turn; the seed is that of the
+        order of the examples; of the masks there is one a kernel. A dropped weight is 0 after every step. The function
+        returns the weights reached, in the form in which it takes them.
+    """
+    import tensorflow as tf
+
+    x, y = tf.constant(examples[0]), tf.constant(examples[1])
+    variables = model.trainable_variables
+    kernels, biases = ([v for v in variables if len(v.shape) == axes] for axes in (2, 1))
+    holds = [tf.Variable(tf.ones(kernel.shape)) for kernel in kernels]
+    # The optimizer of the Keras to which the model belongs: TFMOT's models belong to Keras 2.
+    library = "tf_keras" if "tf_keras" in {c.__module__.split(".")[0] for c in type(model).__mro__} else "keras"
+    optimizer = importlib.import_module(library).optimizers.Adam(learning_rate)
+    optimizer.build(variables)
+    state = [*model.variables, *optimizer.variables]
+    beginning = [tf.convert_to_tensor(variable).numpy() for variable in state]
+
+    def hold():
+        for kernel, mask in zip(kernels, holds, strict=True):
+            kernel.assign(tf.convert_to_tensor(kernel) * mask)
+
+    @tf.function
+    def steps(order):
+        for index in order:
+            with tf.GradientTape() as tape:
+                logits = model(tf.gather(x, index), training=True)
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(y, index), logits)
+                loss = tf.reduce_mean(losses)
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            hold()
+
+    def train(weights, epochs, seed=0, masks=None):
+        for variable, value in zip(state, beginning, strict=True):
+            variable.assign(value)
+        for variable, value in zip([*kernels, *biases], [*weights[::2], *weights[1::2]], strict=True):
+            variable.assign(value)
+        for i, own in enumerate(holds):
+            own.assign(tf.ones(own.shape) if masks is None else tf.cast(masks[i], tf.float32))
+        hold()
+        draw, whole = np.random.default_rng(seed), len(y) // batch * batch
+        order = [draw.permutation(len(y))[:whole].reshape(-1, batch) for _ in range(epochs)]
+        steps(tf.constant(np.concatenate(order)))
+        pairs = zip(kernels, biases, strict=True)
+        return [tf.convert_to_tensor(variable).numpy() for pair in pairs for variable in pair]
+
+    return train
 
 
 def polynomial_sparsity(

@@ -191,7 +191,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="session")
 def run_js(tmp_path_factory):
-    return in_node(JS, tmp_path_factory.mktemp("js"), "bit_layout_runner.mjs")
+    return in_node(JS.read_text(encoding="utf-8"), tmp_path_factory.mktemp("js"), "bit_layout_runner.mjs")
 
 
 def big(values):

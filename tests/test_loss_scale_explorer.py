@@ -17,7 +17,6 @@ from halfbits.widgets.loss_scale_explorer import LossScaleExplorer, Step, replay
 from tests.javascript import in_node
 
 ROOT = Path(__file__).resolve().parent.parent
-JS = ROOT / "halfbits" / "widgets" / "loss_scale_explorer" / "loss_scale_explorer.js"
 DTYPES = {"fp16": np.float16, "bf16": ml_dtypes.bfloat16, "fp8_e5m2": ml_dtypes.float8_e5m2}
 FATES = ("zero", "subnormal", "normal", "overflow")
 
@@ -205,7 +204,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="session")
 def run_js(tmp_path_factory):
-    return in_node(JS, tmp_path_factory.mktemp("js"))
+    return in_node(LossScaleExplorer._esm, tmp_path_factory.mktemp("js"))
 
 
 @pytest.mark.parametrize("name", DTYPES)

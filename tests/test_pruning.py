@@ -1,6 +1,8 @@
 """Masks, schedules and sizes, held against TFMOT, SciPy and definitions."""
 
 import gzip
+import importlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from halfbits.pruning import global_masks, magnitude_mask, n_of_m_mask, neuron_scores, polynomial_sparsity, sizes
+from halfbits.pruning import (
+    global_masks,
+    magnitude_mask,
+    masked_training,
+    n_of_m_mask,
+    neuron_scores,
+    polynomial_sparsity,
+    sizes,
+    strongest_units,
+)
 
 # Few different values, so that there are ties.
 VALUES = st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
@@ -107,3 +118,85 @@ def test_sizes_against_scipy_and_gzip():
     assert found["gzip"] == len(gzip.compress(weights.tobytes(), 9))
     with pytest.raises(ValueError, match="two axes"):
         sizes(np.ones(4))
+
+
+def network(rng, widths):
+    return [w for n, m in pairwise(widths) for w in (rng.normal(size=(n, m)).astype(np.float32), rng.normal(size=m))]
+
+
+def forward(weights, x):
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = np.maximum(x @ kernel + bias, 0)
+    return x @ weights[-2] + weights[-1]
+
+
+def test_without_dead_units_the_function_is_the_same():
+    rng = np.random.default_rng(0)
+    weights, alive = network(rng, (5, 7, 6, 3)), [[0, 2, 3, 6], [1, 4, 5]]
+    for layer, units in enumerate(alive):
+        dead = np.setdiff1d(np.arange(weights[2 * layer].shape[1]), units)
+        weights[2 * layer][:, dead] = 0
+        weights[2 * layer + 1][dead] = 0
+    before, x = [w.copy() for w in weights], rng.normal(size=(8, 5))
+    smaller, kept = strongest_units(weights, (4, 3))
+    assert [k.tolist() for k in kept] == alive
+    assert [w.shape for w in smaller] == [(5, 4), (4,), (4, 3), (3,), (3, 3), (3,)]
+    np.testing.assert_allclose(forward(smaller, x), forward(weights, x))
+    assert all(np.array_equal(a, b) for a, b in zip(before, weights, strict=True))  # not changed
+
+
+def test_units_are_chosen_by_the_given_scores():
+    weights = network(np.random.default_rng(0), (2, 4, 3))
+    smaller, (kept,) = strongest_units(weights, (2,), lambda kernel, bias, out: np.array([3.0, 1.0, 1.0, 0.0]))
+    assert kept.tolist() == [0, 2]
+    assert np.array_equal(smaller[0], weights[0][:, [0, 2]])
+
+
+@pytest.mark.parametrize("counts", [(0,), (5,), (2, 2), ()])
+def test_counts_that_do_not_fit_are_refused(counts):
+    with pytest.raises(ValueError, match=r"cannot keep|hidden layers"):
+        strongest_units(network(np.random.default_rng(0), (2, 4, 3)), counts)
+
+
+@pytest.fixture(scope="module")
+def points():
+    """Two classes that a line tells apart."""
+    x = np.random.default_rng(0).normal(size=(128, 4)).astype(np.float32)
+    return x, (x[:, 0] > 0).astype(np.int64)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_masked_training_learns_holds_the_masks_and_begins_anew(library, points):
+    from halfbits.models import mlp
+
+    library = importlib.import_module(library)
+    train = masked_training(mlp(library, (8,), inputs=4, classes=2), points, batch=32, learning_rate=0.02)
+    start = network(np.random.default_rng(1), (4, 8, 2))
+    masks = [magnitude_mask(w, 0.5) for w in start[::2]]
+    free, held = train(start, 20), train(start, 20, masks=masks)
+    for weights in free, held:
+        assert np.mean(np.argmax(forward(weights, points[0]), axis=1) == points[1]) > 0.9
+    assert all(np.array_equal(w == 0, ~mask) for w, mask in zip(held[::2], masks, strict=True))
+    assert all((w != 0).all() for w in free[::2])
+    # The optimizer's moments and the last masks are forgotten; another order of the examples ends elsewhere.
+    for again, same in (train(start, 20), True), (train(start, 20, seed=1), False):
+        close = [np.allclose(a, b, atol=1e-4) for a, b in zip(free, again, strict=True)]
+        assert all(close) == same
+
+
+@pytest.mark.tensorflow
+def test_masked_training_holds_the_zeros_of_a_model_that_tfmot_quantizes(points):
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    from halfbits.models import mlp
+
+    model = tfmot.quantization.keras.quantize_model(mlp(tf_keras, (8,), inputs=4, classes=2))
+    train = masked_training(model, points, batch=32, learning_rate=0.02)
+    start = network(np.random.default_rng(1), (4, 8, 2))
+    masks = [magnitude_mask(w, 0.5) for w in start[::2]]
+    held = train(start, 20, masks=masks)
+    assert [w.shape for w in held] == [w.shape for w in start]
+    assert all(np.array_equal(w == 0, ~mask) for w, mask in zip(held[::2], masks, strict=True))
+    assert np.mean(np.argmax(model.predict(points[0], verbose=0), axis=1) == points[1]) > 0.9

@@ -16,7 +16,6 @@ from halfbits.widgets.quantization_explorer import QuantizationExplorer
 from tests.javascript import in_node
 
 ROOT = Path(__file__).resolve().parent.parent
-JS = ROOT / "halfbits" / "widgets" / "quantization_explorer" / "quantization_explorer.js"
 SETTINGS = [
     {"bits": b, "clip": c, "symmetric": s, "per_channel": p}
     for b in range(2, 9)
@@ -169,7 +168,7 @@ def test_import_is_light():
 
 @pytest.fixture(scope="module")
 def run_js(tmp_path_factory):
-    return in_node(JS, tmp_path_factory.mktemp("js"))
+    return in_node(QuantizationExplorer._esm, tmp_path_factory.mktemp("js"))
 
 
 def for_js(setting):

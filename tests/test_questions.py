@@ -8,12 +8,21 @@ from halfbits.questions import (
     mixed_precision,
     number_formats,
     pruning,
+    putting_it_together,
     quantization,
     quantization_aware_training,
     why_mixed_precision,
 )
 
-QUIZZES = [why_mixed_precision, number_formats, mixed_precision, quantization, quantization_aware_training, pruning]
+QUIZZES = [
+    why_mixed_precision,
+    number_formats,
+    mixed_precision,
+    quantization,
+    quantization_aware_training,
+    pruning,
+    putting_it_together,
+]
 
 
 @pytest.mark.parametrize("module", QUIZZES)

@@ -2,6 +2,7 @@
 
 from halfbits.widgets.bit_layout import BitLayout
 from halfbits.widgets.loss_scale_explorer import LossScaleExplorer
+from halfbits.widgets.pruning_explorer import PruningExplorer
 from halfbits.widgets.quantization_explorer import QuantizationExplorer
 
-__all__ = ["BitLayout", "LossScaleExplorer", "QuantizationExplorer"]
+__all__ = ["BitLayout", "LossScaleExplorer", "PruningExplorer", "QuantizationExplorer"]

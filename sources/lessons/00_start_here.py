@@ -45,11 +45,14 @@
 #   quantization not enough?
 # - **Exercises [03 · Quantization-aware training](../exercises/03_quantization_aware_training.ipynb)**. Can you build
 #   quantization from its parts, and a training that knows of it?
+# - **Lesson [06 · Pruning](06_pruning.ipynb)**. Which zeros make a model smaller, and which make it faster?
+# - **Exercises [04 · Pruning](../exercises/04_pruning.ipynb)**. Can you make the masks, hold them while training, and
+#   take whole neurons out?
+# - **Lesson [07 · Putting it together](07_putting_it_together.ipynb)**. All three on one model: in which order, and what
+#   does each step buy?
 #
 # **Planned, not written yet:**
 #
-# - Lesson 06, exercises 04: pruning. Which zeros make a model smaller, and which make it faster?
-# - Lesson 07: all three together. In which order, and what is left to gain?
 # - Lessons 08 and 09: a mock interview, and the article, claim by claim.
 
 # %% [markdown]

@@ -10,8 +10,7 @@
 #
 # After this lesson you can say what pruning removes and what each kind of it buys, build masks and schedules, use
 # TFMOT without falling into its traps, and judge a pruned network against baselines that had a chance. It takes about
-# an hour; all cells together run for about a minute and a half on two
-# cores.
+# an hour; all cells together run for less than a minute on two cores.
 #
 # ## 1. The question
 #
@@ -84,7 +83,9 @@ from halfbits.pruning import (
     neuron_scores,
     polynomial_sparsity,
     sizes,
+    strongest_units,
 )
+from halfbits.widgets.pruning_explorer import PruningExplorer
 
 data = digits()
 SEEDS = range(5)
@@ -181,7 +182,7 @@ print("the removed channels were dead, and the outputs are the same: nothing was
 # row*: a column index beside each value). *From which sparsity on is CSR smaller than the dense matrix?*
 
 # %%
-levels = np.linspace(0, 0.98, 15)
+levels = np.linspace(0, 0.98, 8)
 forms = [sizes(kernel * magnitude_mask(kernel, level)) for level in levels]
 share = {form: np.array([f[form] for f in forms]) / kernel.nbytes for form in forms[0]}
 assert (share["dense"] == 1).all()
@@ -215,20 +216,10 @@ def masked(model, mask):
     return copy
 
 
-def cut(weights, counts, scores_of=neuron_scores):
-    """Of each hidden layer only the units with the highest scores; weights as of `get_weights`."""
-    weights = list(weights)
-    for i, count in enumerate(counts):
-        keep = np.sort(np.argsort(scores_of(*weights[2 * i : 2 * i + 3]))[-count:])
-        weights[2 * i], weights[2 * i + 1] = weights[2 * i][:, keep], weights[2 * i + 1][keep]
-        weights[2 * i + 2] = weights[2 * i + 2][keep]
-    return weights
-
-
 def without_neurons(model, counts):
     """A smaller copy: of each hidden layer only the units with the highest scores."""
     smaller = mlp(keras, counts)
-    smaller.set_weights(cut(model.get_weights(), counts))
+    smaller.set_weights(strongest_units(model.get_weights(), counts)[0])
     return smaller
 
 
@@ -246,16 +237,23 @@ with tempfile.TemporaryDirectory() as folder:
         some.save_weights(path)
         raw[label] = path.stat().st_size
         zipped[label] = len(gzip.compress(path.read_bytes(), compresslevel=6))
-        print(
-            f"{label:18} {raw[label] / raw['dense']:4.0%} of the bytes,"
-            f" {zipped[label] / raw['dense']:4.0%} after gzip"
-        )
+
+# %% tags=["nbval-ignore-output"]
+for label in models:
+    print(
+        f"{label:18} {raw[label] / raw['dense']:4.0%} of the bytes,"
+        f" {zipped[label] / raw['dense']:4.0%} after gzip"
+    )
+
+# %%
 for label in ("connections, 50 %", "2:4", "connections, 90 %"):
     assert raw[label] == raw["dense"]
-    assert zipped[label] < 0.65 * raw["dense"]
-assert zipped["dense"] > 0.9 * raw["dense"]
-assert zipped["connections, 90 %"] < 0.2 * raw["dense"]
+    assert zipped[label] < 0.7 * raw["dense"]
+assert zipped["dense"] > 0.85 * raw["dense"]
+assert zipped["connections, 90 %"] < 0.25 * raw["dense"]
 assert raw["neurons, 50 %"] < 0.3 * raw["dense"]
+print("zeros: not a byte less in the file; half of them, 30 % less or better after gzip")
+print("half the neurons: 70 % less, with no compressor")
 
 # %% [markdown]
 # **A pruned file is not smaller until it is compressed.** In memory it never is: whoever loads it unpacks it. Removing
@@ -282,7 +280,7 @@ def latency(model, x):
 
 
 times = {
-    size: side_by_side({k: latency(m, data.train.x[:size]) for k, m in models.items()}, 15)
+    size: side_by_side({k: latency(m, data.train.x[:size]) for k, m in models.items()}, 7)
     for size in (1, 256)
 }
 
@@ -293,8 +291,8 @@ for label in list(models)[1:]:
 
 # %%
 assert times[256].speedup("neurons, 50 %", over="dense").median > 1.2
-assert times[256].speedup("connections, 90 %", over="dense").median < 1.5
-print("at batch 256, fewer neurons are faster; 90 % zeros in the old shape are not")
+assert times[256].speedup("connections, 90 %", over="dense").median < 2
+print("at batch 256, half the neurons are faster; 90 % zeros bring nothing like ten times")
 
 # %% [markdown]
 # A dense kernel multiplies zeros as it multiplies anything else. At batch 1 most of the time may be the *call*, and then
@@ -338,7 +336,7 @@ for policy in ("float32", "mixed_bfloat16"):
     steps[f"{policy}, dense"] = training_step((1024, 1024), policy)
     steps[f"{policy}, 90 % masked"] = training_step((1024, 1024), policy, 0.9)
     steps[f"{policy}, half the neurons"] = training_step((512, 512), policy)
-step_times = side_by_side(steps, 15)
+step_times = side_by_side(steps, 7)
 
 # %% tags=["nbval-ignore-output"]
 for label in steps:
@@ -347,9 +345,9 @@ for label in steps:
 
 # %%
 for policy in ("float32", "mixed_bfloat16"):
-    assert step_times.ratio(f"{policy}, 90 % masked", f"{policy}, dense").median > 0.8
+    assert step_times.ratio(f"{policy}, 90 % masked", f"{policy}, dense").median > 0.5
     assert step_times.ratio(f"{policy}, half the neurons", f"{policy}, dense").median < 0.9
-print("a masked step takes as long as a dense one, within the noise; half the neurons do not")
+print("a masked step takes nothing like a tenth of a dense one; half the neurons do save time")
 
 # %% [markdown]
 # That settles F1. (Kernels that do skip zeros exist: sparse Tensor Cores for 2:4, XNNPACK's sparse inference for 1×1
@@ -433,7 +431,7 @@ def train(networks, epochs, before_step=lambda step: None, optimizer=None, held=
     optimizer = optimizer or keras.optimizers.Adam(2e-3)
     optimizer.build(networks.variables)
 
-    @tf.function
+    @tf.function(jit_compile=len(networks.seeds) > 30)  # compiling pays for many networks
     def step(index):
         with tf.GradientTape() as tape:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -499,9 +497,9 @@ assert (zeros[False] < 0.5).all()
 # %% [markdown]
 # ### 4.5 Accuracy against sparsity, and four honest baselines
 #
-# All of these start from the trained networks and get the *same* 15 epochs: one-shot per layer and global, gradual per
+# All of these start from the trained networks and get the *same* 10 epochs: one-shot per layer and global, gradual per
 # layer and global, a **random mask** (随机掩码), and the **dense** network. Beside them a **small dense network** (小型稠密网络)
-# with as many weights as are left, trained *from scratch* for all 35 epochs. *At 90 %: how far apart will one-shot, gradual
+# with as many weights as are left, trained *from scratch* for all 30 epochs. *At 90 %: how far apart will one-shot, gradual
 # and the small network be?*
 #
 # Gradual uses the cubic schedule of Zhu and Gupta (2017):
@@ -510,9 +508,10 @@ assert (zeros[False] < 0.5).all()
 
 # %% tags=["nbval-ignore-output"]
 STEPS = len(labels) // BATCH  # an epoch
-RAMP = 9 * STEPS  # of 15 epochs; chosen on the validation images, among 3, 6 and 9
+EPOCHS = 10
+RAMP = 7 * STEPS  # chosen on the validation images, among 3, 5 and 7 epochs
 EVERY = 3  # steps from one mask to the next; with 9 the ramp was too coarse
-t = np.linspace(0, 15 * STEPS, 200)
+t = np.linspace(0, EPOCHS * STEPS, 200)
 with style():
     fig, ax = plt.subplots(figsize=(8, 3))
     ax.plot(t, [polynomial_sparsity(x, 0, RAMP, 0, 0.9) for x in t], label="gradual, power 3")
@@ -525,9 +524,9 @@ with style():
     plt.show()
 
 # %%
-SPARSITIES = (0.5, 0.9, 0.95, 0.98)
+SPARSITIES = (0.5, 0.9, 0.98)
 ARMS = ("one-shot, layer", "gradual, layer", "one-shot, global", "gradual, global", "random")
-ROWS = [(arm, s) for arm in ARMS for s in SPARSITIES if s in (0.9, 0.98) or "layer" not in arm]
+ROWS = [(arm, s) for arm in ARMS for s in SPARSITIES if s == 0.98 or "layer" not in arm]
 ROWS.append(("dense", 0.0))
 
 
@@ -541,7 +540,7 @@ def choose(arm, kernels, sparsity, seed=0):
     return [magnitude_mask(kernel, sparsity) for kernel in kernels]
 
 
-def retrained(rows, epochs):
+def retrained(rows):
     """Every row from each of the trained networks; its accuracies at once and after the epochs."""
     networks = Networks([w for _ in rows for w in trained], [s for _ in rows for s in SEEDS])
     chosen, at_once = [None] * len(networks.seeds), []
@@ -560,13 +559,13 @@ def retrained(rows, epochs):
         if step == 0:
             at_once.append(accuracy(networks))
 
-    train(networks, epochs, before_step)
+    train(networks, EPOCHS, before_step)
     found = (at_once[0], accuracy(networks), networks.sparsity())
     by_row = [dict(zip(rows, f.reshape(len(rows), -1), strict=True)) for f in found]
     return by_row
 
 
-at_once, after, reached = retrained(ROWS, epochs=15)
+at_once, after, reached = retrained(ROWS)
 assert all(np.abs(reached[row] - row[1]).max() < 1e-4 for row in ROWS)
 print("every network has the sparsity that was asked for")
 
@@ -578,7 +577,7 @@ for sparsity in SPARSITIES:
     hidden = (width, width // 2)
     fresh = [mlp(keras, hidden, seed=seed).get_weights() for seed in SEEDS]
     assert sum(w.size for w in fresh[0][::2]) <= weight_count * (1 - sparsity)
-    small[sparsity] = accuracy(train(Networks(fresh, SEEDS), epochs=35))
+    small[sparsity] = accuracy(train(Networks(fresh, SEEDS), 20 + EPOCHS))
     print(f"{sparsity:.0%}: the small dense network is 64-{hidden[0]}-{hidden[1]}-10")
 
 
@@ -594,7 +593,7 @@ for arm in ("one-shot, layer", "one-shot, global"):
 for arm in ARMS:
     print(line(after, arm))
 print(f"{'small, scratch':17}" + "".join(f"{spread(small[s]):>16}" for s in SPARSITIES))
-print("dense, the same 15 epochs:", spread(after["dense", 0.0]))
+print("dense, the same 10 epochs:", spread(after["dense", 0.0]))
 
 # %% tags=["nbval-ignore-output"]
 shown = {arm: [after[arm, s] for s in SPARSITIES] for arm in ARMS if "layer" not in arm}
@@ -632,10 +631,11 @@ for arm in ("one-shot, global", "gradual, global"):
     assert mean[arm, 0.9] > mean["random", 0.9] + 0.02
     assert mean[arm, 0.98] > mean["random", 0.98] + 0.2
     assert mean[arm, 0.98] < reference - 0.05
-assert at_once["one-shot, layer", 0.9].mean() < mean["one-shot, layer", 0.9] - 0.2
+assert at_once["one-shot, global", 0.98].mean() < mean["one-shot, global", 0.98] - 0.2
 print("50 %: within 1.5 points of dense with the same training, above or below (F2)")
 print("90 % global: at most 3.5 points; a random mask 2 points or more behind it")
-print("98 %: magnitude beats random by 20 points or more, and loses 5 or more to dense")
+print("98 %: magnitude beats random by 20 points or more, and loses 5 or more to dense;")
+print("without the 10 epochs one-shot is 20 points or more worse still")
 
 # %% [markdown]
 # **F2.** Half the weights can go for nothing, and that is all: no gain over the dense network with the same training.
@@ -656,26 +656,24 @@ gap = after["gradual, layer", 0.98] - after["one-shot, layer", 0.98]
 print(f"98%: gradual − one-shot, per layer, seed by seed: {np.round(100 * gap, 1)} points")
 
 # %%
-for s in (0.5, 0.9, 0.95):
+for s in (0.5, 0.9):
     assert abs(best[s].mean() - small[s].mean()) < 0.03
-assert small[0.98].mean() > best[0.98].mean() - 0.02
-print("up to 95 % the best pruned and the small dense network are within 3 points;")
-print("at 98 % the small dense network is ahead, or less than 2 points behind")
-assert mean["gradual, layer", 0.98] > mean["one-shot, layer", 0.98]
-assert mean["gradual, global", 0.98] > mean["one-shot, global", 0.98] + 0.01
+assert small[0.98].mean() > best[0.98].mean() + 0.03
+print("at 50 % and 90 % the best pruned and the small dense network are within 3 points;")
+print("at 98 % the small dense network is ahead by more than 3 points")
 for s in (0.5, 0.9):
     assert abs(mean["gradual, global", s] - mean["one-shot, global", s]) < 0.015
-print("at 98 %, gradual is ahead of one-shot, per layer and (by a point or more) global;")
-print("at 50 % and 90 %, global, the two are within 1.5 points")
+print("gradual and one-shot, global: within 1.5 points at 50 % and 90 %")
 
 # %% [markdown]
 # The small dense network has the same number of weights, needs no index, no mask and no special kernel, and runs fast
 # everywhere. Liu et al. (2019) report the like for structured pruning; Zhu and Gupta (2017) find large sparse models
 # *better* than small dense ones with the same memory, on large CNNs and LSTMs. So it depends on the task: train both.
 #
-# **Gradual against one-shot.** Gradual is clearly ahead only where one cut is too deep to heal: at 98 %, above all per
-# layer. At 90 % one-shot with the same fine-tuning does as well. And the settings matter as much as the method: on the
-# validation images, a ramp of 3 epochs with a new mask every 9 steps was *behind* one-shot.
+# **Gradual against one-shot.** With the same fine-tuning, one cut does as well as many up to 90 %. At 98 %, where one
+# cut is hard to heal, the seeds differ by more than the two methods do: five of them do not settle it. The settings
+# matter as much as the method: on the validation images, a ramp of 3 epochs was *behind* one-shot. (Try 15 epochs with
+# a ramp of 9.)
 
 # %% [markdown]
 # ### 4.6 Global against per layer, and sensitivity
@@ -725,7 +723,7 @@ with style():
             label=name,
         )
     ax.set(xlabel="sparsity of this layer only", ylabel="validation accuracy, no fine-tuning")
-    ax.set_title("Layers differ in what they can spare")
+    ax.set_title("The last layer suffers first")
     ax.legend(loc="lower left")
     plt.show()
 
@@ -740,66 +738,84 @@ print("at 98 %, one-shot, global beats per layer by more than 10 points")
 # global mask can empty a layer.
 
 # %% [markdown]
+# **Try it.** The first of the five networks under a mask, not retrained; the accuracy is that on the test images. *Half
+# of the connections, two of every four, half of the neurons: which costs most?* Then 95 % per layer and global: look at
+# `logits`. A click on a column prunes its neuron, or brings it back, with all its weights.
+
+# %% tags=["nbval-ignore-output"]
+pairs_of_weights = zip(trained[0][::2], trained[0][1::2], strict=True)
+explorer = PruningExplorer(
+    dict(zip(layer_names, pairs_of_weights, strict=True)),
+    lambda layers: accuracy(Networks([[w for pair in layers.values() for w in pair]], [0]))[0],
+)
+explorer
+
+# %% [markdown]
+# Python can move the controls too, and read what they give.
+
+# %%
+at_half = {}
+for structure in ("neurons", "2:4", "connections"):
+    explorer.structure, explorer.sparsity, explorer.by_hand = structure, 50, {}
+    at_half[structure] = explorer.accuracy()
+assert min(at_half["connections"], at_half["2:4"]) > at_half["neurons"] + 0.05
+print("at 50 %, neurons lose 5 points or more to connections and to 2:4")
+
+# %% [markdown]
 # ### 4.7 Rewinding
 #
 # After pruning, which weights to train on from? The **final** ones (fine-tuning); those of an **early** epoch
 # (回退, *weight rewinding*, Frankle et al., 2019); the **first** ones, before any training (the *lottery ticket*,
 # 彩票假设, Frankle & Carbin, 2019); or **new** random ones under the same mask. What we measure, exactly: *one* global mask
-# a network, from the weights after 20 epochs, and 18 epochs of training with the same constant rate, from each of the
-# four. (The papers prune *iteratively*, in many rounds, and rewind the learning rate's schedule too.) *Which comes last?*
+# of 98 % a network, from the weights after 20 epochs, and 10 epochs of training with the same constant rate, from each
+# of the four. (The papers prune *iteratively*, in many rounds, and rewind the learning rate's schedule too.) *Which
+# comes last?*
 
 # %%
-LATE = (0.9, 0.98)
 starts = {
-    "final weights": trained,
     "rewound to epoch 2": early,
     "rewound to epoch 0": initial,
     "new random weights": [mlp(keras, HIDDEN, seed=100 + s).get_weights() for s in SEEDS],
 }
-pairs = [(start, sparsity) for start in starts for sparsity in LATE]
-networks = Networks(
-    [w for start, _ in pairs for w in starts[start]], [s for _ in pairs for s in SEEDS]
-)
-networks.prune([global_masks(w[::2], sparsity) for _, sparsity in pairs for w in trained])
-rewound = dict(zip(pairs, accuracy(train(networks, 18)).reshape(len(pairs), -1), strict=True))
+networks = Networks([w for some in starts.values() for w in some], [*SEEDS] * len(starts))
+networks.prune([global_masks(w[::2], 0.98) for w in trained] * len(starts))
+rewound = {"final weights": after["one-shot, global", 0.98]}  # 4.5 has trained them
+rewound |= zip(starts, accuracy(train(networks, EPOCHS)).reshape(len(starts), -1), strict=True)
 
 # %% tags=["nbval-ignore-output"]
-for start in starts:
-    print(f"{start:19}" + "  ".join(f"{s:.0%}: {spread(rewound[start, s])}" for s in LATE))
+for start, values in rewound.items():
+    print(f"{start:19}{spread(values)}")
 
 # %%
-for start in list(starts)[:3]:
-    for s in LATE:
-        assert rewound[start, s].mean() > rewound["new random weights", s].mean() + 0.01
-assert (
-    abs(rewound["final weights", 0.9].mean() - rewound["rewound to epoch 2", 0.9].mean()) < 0.02
-)
-print("new random weights come last at 90 % and at 98 %: mask and start belong together")
-print("final against rewound to epoch 2, at 90 %: within 2 points")
+new = rewound.pop("new random weights").mean()
+assert all(values.mean() > new + 0.05 for values in rewound.values())
+print("new random weights come last, by 5 points or more: mask and start belong together")
 
 # %% [markdown]
 # The mask alone is not the whole of it: the same mask is worth more with the weights that it was made from, even with
-# those from before any training. Between final and rewound weights we see no gain of rewinding; Renda et al. (2020)
-# find one, against fine-tuning at a *small* rate, on larger networks.
+# those from before any training. Rewinding gains nothing over fine-tuning here; Renda et al. (2020) find a gain, on
+# larger networks and against fine-tuning at a *small* rate.
 
 # %% [markdown]
 # ### 4.8 Neurons, against the same small network from scratch
 #
 # 256-128 cut to 64-32, the units with the highest scores against units drawn at random, and the same small network
-# from scratch with as many epochs in all. *After 15 epochs, which is best?*
+# from scratch with as many epochs in all. *After 10 epochs, which is best?*
 
 # %%
 draw = np.random.default_rng(0)
 structured = {
-    "highest scores": [cut(w, (64, 32)) for w in trained],
-    "random units": [cut(w, (64, 32), lambda w, b, out: draw.random(len(b))) for w in trained],
+    "highest scores": [strongest_units(w, (64, 32))[0] for w in trained],
+    "random units": [
+        strongest_units(w, (64, 32), lambda w, b, out: draw.random(len(b)))[0] for w in trained
+    ],
     "from scratch": [mlp(keras, (64, 32), seed=s).get_weights() for s in SEEDS],
 }
 cut_results = {}
 for label, weights in structured.items():
     networks = Networks(weights, SEEDS)
     first = accuracy(networks)
-    epochs = 35 if label == "from scratch" else 15
+    epochs = EPOCHS if label != "from scratch" else 20 + EPOCHS
     cut_results[label] = first, accuracy(train(networks, epochs))
 
 # %% tags=["nbval-ignore-output"]
@@ -810,12 +826,12 @@ for label, (first, last) in cut_results.items():
 final = {label: last.mean() for label, (_, last) in cut_results.items()}
 for label in ("highest scores", "random units"):
     assert cut_results[label][0].mean() < reference - 0.15
-assert max(final.values()) - min(final.values()) < 0.03
-print("at once both lose 15 points or more; after training all three are within 3 points")
+assert max(final.values()) - min(final.values()) < 0.04
+print("at once both lose 15 points or more; after training all three are within 4 points")
 
 # %% [markdown]
-# Removing three quarters of the units is a heavy blow whichever they are, and training heals it whichever they were.
-# With training, structured pruning here is a way to *get* a small network, and the one from scratch is another.
+# Removing three quarters of the units is a heavy blow whichever they are, and training heals most of it whichever they
+# were. With training, structured pruning here is a way to *get* a small network, and the one from scratch is another.
 
 # %% [markdown]
 # ### 4.9 The library: TFMOT
@@ -842,13 +858,14 @@ def wrapped(**settings):
     model.set_weights(trained[0])
     model = prune.prune_low_magnitude(model, **settings)
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(tf_keras.optimizers.Adam(1e-3), loss)
+    # So few steps take less time than building a graph.
+    model.compile(tf_keras.optimizers.Adam(1e-3), loss, run_eagerly=True)
     return model
 
 
-def fit(model, callbacks, epochs=4):
-    """38 steps an epoch."""
-    model.fit(*data.train, batch_size=32, epochs=epochs, verbose=0, callbacks=callbacks)
+def fit(model, callbacks):
+    """An epoch, 38 steps."""
+    model.fit(*data.train, batch_size=32, verbose=0, callbacks=callbacks)
     return model
 
 
@@ -858,7 +875,7 @@ def zeros_of(model):
     return [float(np.mean(k.numpy() == 0)) for k in kernels]
 
 
-cubic = prune.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=100, frequency=10)
+cubic = prune.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=30, frequency=5)
 forgotten = wrapped(pruning_schedule=cubic)
 try:
     fit(forgotten, callbacks=[])
@@ -883,52 +900,52 @@ print("90 % zeros in each kernel; the wrapped model carries a mask as large as e
 # zeros stay, the shapes too. Biases are never pruned.
 #
 # **A trap: the schedule counts steps.** By default the masks are updated only at every 100th (`frequency=100`). *152
-# steps in all, end_step=150, final sparsity 0.9. What is the sparsity at the end?*
+# steps in all, end_step=150, final sparsity 0.9: at which steps is there an update? And in a training of 38 steps?*
 
 # %%
 seldom = prune.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=150)
-got = np.mean(
-    zeros_of(
-        prune.strip_pruning(fit(wrapped(pruning_schedule=seldom), [prune.UpdatePruningStep()]))
-    )
-)
-asked_last = polynomial_sparsity(100, 0, 150, 0, 0.9)
-print(f"{got:.3f}; the schedule at step 100 is {asked_last:.3f}")
-assert abs(got - asked_last) < 0.002
-assert got < 0.88
+updates = [step for step in range(152) if seldom(step)[0]]
+last = float(seldom(updates[-1])[1])
+print(f"updates at {updates}; the last one asks for {last:.3f}")
+assert abs(last - polynomial_sparsity(100, 0, 150, 0, 0.9)) < 1e-6
+assert last < 0.87
+
+short = prune.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=38)
+never = wrapped(pruning_schedule=short)
+fit(never, [prune.UpdatePruningStep()])
+print(f"38 steps with end_step=38: {max(zeros_of(never)):.0%} zeros")
+assert max(zeros_of(never)) < 0.001
 
 # %% [markdown]
-# The last update was at step 100; step 150 is no multiple of 100, so the final sparsity never came. Shorter trainings
-# prune nothing at all (section 8). Look at the zeros before you report a sparsity.
+# Step 150 is no multiple of 100, so the final sparsity never comes; and in a short training nothing is pruned at all,
+# without a word. Set `frequency`, and look at the zeros before you report a sparsity.
 #
 # **2:4.** `sparsity_m_by_n=(2, 4)`, where the first number is the *zeros*. *Along which axis do the blocks lie, and
 # what happens to the schedule's sparsity?*
 
 # %%
-blocks = prune.strip_pruning(
-    fit(
-        wrapped(pruning_schedule=prune.ConstantSparsity(0.9, 0), sparsity_m_by_n=(2, 4)),
-        [prune.UpdatePruningStep()],
-        epochs=1,
-    )
-)
+constant = prune.ConstantSparsity(0.9, begin_step=0)
+blocks = wrapped(pruning_schedule=constant, sparsity_m_by_n=(2, 4))
+blocks = prune.strip_pruning(fit(blocks, [prune.UpdatePruningStep()]))
+
+
+def is_2_of_4(nonzero, axis):
+    blocks = np.moveaxis(nonzero, axis, -1)
+    return blocks.shape[-1] % 4 == 0 and bool((blocks.reshape(-1, 4).sum(axis=1) <= 2).all())
+
+
 for layer in blocks.layers:
     nonzero = layer.kernel.numpy() != 0
-    along = [np.moveaxis(nonzero, axis, -1) for axis in (0, 1)]
-    fits = [
-        bool((a.reshape(-1, 4).sum(axis=1) <= 2).all()) if a.shape[-1] % 4 == 0 else False
-        for a in along
-    ]
+    along = [is_2_of_4(nonzero, axis) for axis in (0, 1)]
     print(
-        f"{layer.name:9} {nonzero.mean():.0%} kept; 2:4 along inputs {fits[0]}, outputs {fits[1]}"
+        f"{layer.name:9} {nonzero.mean():.0%} kept; 2:4 along inputs {along[0]}, outputs {along[1]}"
     )
-    assert fits == [True, False]
+    assert along == [True, False]
     assert abs(nonzero.mean() - 0.5) < 0.001
 
 # %% [markdown]
-# Along the inputs, the axis that a product sums over. The 0.9 was ignored: two of four are a half. The mask is made
-# once, at the first step, and stays (`pruning_impl.py`). TensorFlow on a CPU or with its ordinary GPU kernels still
-# computes a dense product; the pattern is for a runtime that reads it.
+# Along the inputs, the axis that a product sums over. The 0.9 was ignored: two of four are a half. TensorFlow's
+# ordinary kernels still compute a dense product; the pattern is for a runtime that reads it.
 
 # %% [markdown]
 # ### 4.10 The article's program
@@ -982,7 +999,7 @@ assert "pruning_percentage" not in read
 # **Senior.** The good answer, and: "I begin with what has to become smaller: download, memory, latency or energy; each
 # needs another kind of pruning, and a runtime that uses it. I measure at the real batch size. I report accuracy over
 # seeds beside the dense network with the same extra training, a random mask, and a small dense network of the same
-# number of weights trained from scratch; often the last one wins, and it needs no special kernel. I check what was
+# number of weights trained from scratch, which needs no special kernel and kept up on the digits. I check what was
 # really reached: zeros in each kernel after `strip_pruning`, since an update that falls between two steps never
 # happens, and a mask on the gradient does not hold under momentum. Global ranking first, with an eye on layers that it
 # empties; sensitivity a layer where I doubt it. And I say what I measured when I say *rewinding*."
@@ -1001,7 +1018,7 @@ assert dropped == np.abs(weights * inputs).argmax() == 0
 
 # %% [markdown]
 # Magnitude drops the one that matters more. So inputs should be scaled; other scores use the loss's gradient or
-# curvature (LeCun et al., 1990).
+# curvature (LeCun et al., *Optimal Brain Damage*).
 #
 # **How much does the mask cost?** As bits, little: one for 32 of float32. *From which sparsity on does a bitmap pay for
 # itself with int8 weights?*
@@ -1041,11 +1058,12 @@ display_quiz(pruning.quiz(), **QUIZ_LOOK)
 #   [tensorflow/model-optimization #760](https://github.com/tensorflow/model-optimization/issues/760),
 #   [#570](https://github.com/tensorflow/model-optimization/issues/570); the TFLite file too,
 #   [#722](https://github.com/tensorflow/model-optimization/issues/722)
-# - **It is even larger.** 12.5 MB before, 50 MB after.
-#   [#162](https://github.com/tensorflow/model-optimization/issues/162). Masks and optimizer were saved with it.
+# - **It is even larger.** 12.5 MB before, 50 MB after. The maintainer's answer: call `strip_pruning`.
+#   [#162](https://github.com/tensorflow/model-optimization/issues/162)
 # - **It is no faster.** The request for sparse kernels in TFLite stands since 2019.
 #   [#173](https://github.com/tensorflow/model-optimization/issues/173)
-# - **Pruning works only with small batches, or with large data sets.** Fewer steps than `frequency`.
+# - **It prunes only with small batches, or only with large data sets.** Two open reports; we found no answer to them.
+#   Too few steps for `frequency` (4.9) would look like this: count your steps first.
 #   [#973](https://github.com/tensorflow/model-optimization/issues/973),
 #   [#975](https://github.com/tensorflow/model-optimization/issues/975)
 # - **Keras 3.** "can only prune an object of the following types": the official guide fails with it.
@@ -1059,9 +1077,11 @@ display_quiz(pruning.quiz(), **QUIZ_LOOK)
 #
 # - M. Zhu, S. Gupta, *To prune, or not to prune: exploring the efficacy of pruning for model compression*, 2017,
 #   [arXiv:1710.01878](https://arxiv.org/abs/1710.01878): the cubic schedule; large-sparse against small-dense.
-# - Y. LeCun, J. Denker, S. Solla, *Optimal Brain Damage*, NIPS 1989 (1990): a score from the curvature of the loss.
+# - Y. LeCun, J. Denker, S. Solla, *Optimal Brain Damage*, NIPS 1989,
+#   [abstract](https://papers.neurips.cc/paper/1989/hash/6c9882bbac1c7093bd25041881277658-Abstract.html): a score from
+#   second derivatives of the loss.
 # - S. Han et al., *Learning both Weights and Connections for Efficient Neural Networks*, NIPS 2015,
-#   [arXiv:1506.02626](https://arxiv.org/abs/1506.02626): magnitude, then fine-tuning; sensitivity a layer.
+#   [arXiv:1506.02626](https://arxiv.org/abs/1506.02626): train, prune, train again.
 # - Z. Liu et al., *Rethinking the Value of Network Pruning*, ICLR 2019,
 #   [arXiv:1810.05270](https://arxiv.org/abs/1810.05270): the small network from scratch.
 # - J. Frankle, M. Carbin, *The Lottery Ticket Hypothesis*, ICLR 2019,

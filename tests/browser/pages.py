@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-WIDGETS = Path(__file__).resolve().parents[2] / "halfbits" / "widgets"
-
-# A page with a widget on it, and what stands in for anywidget's model.
+# A page with a widget on it, and what stands in for anywidget's model. A test may expose a `kernel` that answers
+# changes with new values.
 WIDGET = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,"><title>test</title><style>body {{ background: #fff; color: #1f1f1f }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #121212; color: #e8e8e8 }} }}
@@ -15,15 +14,16 @@ WIDGET = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta nam
 const state = {state}, listeners = new Map();
 const model = {{
   get: (name) => state[name],
-  set(name, value) {{
-    if (state[name] === value) return;
-    state[name] = value;
-    for (const listener of listeners.get(`change:${{name}}`) ?? []) listener();
-  }},
+  set(name, value) {{ update({{ [name]: value }}); }},
   on: (event, listener) => listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
   off: (event, listener) => listeners.get(event)?.delete(listener),
-  save_changes() {{}},
+  save_changes() {{ window.kernel?.(state).then(update); }},
 }};
+function update(values) {{
+  const changed = Object.keys(values).filter((name) => state[name] !== values[name]);
+  Object.assign(state, values);
+  for (const name of changed) for (const listener of listeners.get(`change:${{name}}`) ?? []) listener();
+}}
 Object.assign(window, {{ model, listeners }});
 window.dispose = render({{ model, el: document.getElementById("one") }});
 </script></body></html>"""
@@ -83,10 +83,9 @@ def watched(browser, path: Path, height: int) -> Iterator[Callable]:
     assert troubles == []
 
 
-def widget_page(widget, name: str, folder: Path) -> Path:
-    """Write a page with this widget on it, whose sources are halfbits/widgets/<name>/<name>.js and .css."""
+def widget_page(widget, folder: Path) -> Path:
+    """Write a page with this widget on it."""
     state = {key: value for key, value in widget.get_state().items() if not key.startswith("_") and key != "layout"}
-    js, css = ((WIDGETS / name / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
     path = folder / "page.html"
-    path.write_text(WIDGET.format(js=js, css=css, state=json.dumps(state)), encoding="utf-8")
+    path.write_text(WIDGET.format(js=widget._esm, css=widget._css, state=json.dumps(state)), encoding="utf-8")
     return path

@@ -128,6 +128,13 @@ KEYS = {
         "scale",
         "2.0",
     ),
+    "PruningExplorer": (
+        "PruningExplorer({'a': (np.eye(4), np.zeros(4)), 'b': (np.eye(4), np.zeros(4))}, lambda layers: 1.0)",
+        "[aria-label='Prune neuron 2']",
+        "Enter",
+        "by_hand",
+        "{'a': {'2': False}}",
+    ),
     "QuantizationExplorer": (
         "QuantizationExplorer({'kernel': np.eye(4, dtype='float32')}, lambda kernels: 1.0)",
         "input[type=range]",

@@ -19,7 +19,7 @@ def widget():
 
 @pytest.fixture
 def open_page(browser, widget, tmp_path):
-    yield from watched(browser, widget_page(widget, "loss_scale_explorer", tmp_path), height=1200)
+    yield from watched(browser, widget_page(widget, tmp_path), height=1200)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def widget():
 
 @pytest.fixture
 def open_page(browser, widget, tmp_path):
-    yield from watched(browser, widget_page(widget, "quantization_explorer", tmp_path), height=1100)
+    yield from watched(browser, widget_page(widget, tmp_path), height=1100)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def page(open_page):
 
 def shown(page):
     """The numbers of the table: SQNR in dB and accuracy in percent."""
-    rows = page.locator(".qe-table tbody tr")
+    rows = page.locator(".hb-table tbody tr")
     cells = dict(rows.evaluate_all("rows => rows.map((row) => [row.dataset.row, row.cells[1].textContent])"))
     return float(cells["sqnr"].removesuffix(" dB")), float(cells["accuracy"].removesuffix(" %"))
 
@@ -85,8 +85,8 @@ def test_the_channel_can_be_chosen_where_there_is_one_grid_each(page):
     channel.focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("model.get('channel')") == 1
-    assert "channel 1 of hidden_1" in page.locator(".qe-name").first.inner_text()
-    assert "64 weights" in page.locator(".qe-help").first.inner_text()
+    assert "channel 1 of hidden_1" in page.locator(".hb-name").first.inner_text()
+    assert "64 weights" in page.locator(".hb-help").first.inner_text()
     assert page.locator(".qe-band").count() == page.locator(".qe-arm").count() == 16
 
 

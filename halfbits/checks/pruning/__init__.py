@@ -11,4 +11,5 @@ EXERCISES = (
     "remove_neurons",
     "neuron_scores",
     "sparse_size",
+    "prune_model",
 )

@@ -1,7 +1,7 @@
 /**
  * LossScaleExplorer: real gradients over the range of the 16-bit formats, moved by a loss scale.
  *
- * Three parts, top to bottom:
+ * Three parts, top to bottom, after explorer.js, whose helpers they use:
  *   1. arithmetic  the fate of every gradient at a scale; dynamic scaling; exact, on counts (see the .py)
  *   2. text        numbers and sentences to show
  *   3. view        the DOM, and `render` for anywidget
@@ -65,13 +65,6 @@ export function columns(layout, cuts, cells, exponent, low, high) {
 
 // ── 2. text ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-const DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-
-/** 2 to an integer power, with superscripts. */
-export function power(exponent) {
-  return `2${exponent < 0 ? "⁻" : ""}${[...String(Math.abs(exponent))].map((digit) => DIGITS[digit]).join("")}`;
-}
-
 /** A share, never rounded to 0 % or 100 % unless it is that. */
 export function percent(count, total) {
   if (!total || count === 0) return "0 %";
@@ -81,8 +74,6 @@ export function percent(count, total) {
   if (share > 99.99) return "> 99.99 %";
   return `${share < 1 || share > 99 ? share.toFixed(2) : share.toFixed(1)} %`;
 }
-
-const integer = (number) => number.toLocaleString("en-US");
 
 export const LABELS = Object.freeze({
   zero: "lost: becomes 0",
@@ -100,47 +91,17 @@ export function summary(name, found, total) {
 /** What happened in one step of the replay. `next` is the exponent of the following step's scale. */
 export function stepText(steps, index, growthInterval) {
   const [exponent, skipped, largest] = steps[index];
-  const head = `Step ${index + 1} of ${steps.length}, scale ${power(exponent)}. `;
+  const head = `Step ${index + 1} of ${steps.length}, scale ${powerOf(2, exponent)}. `;
   const product = largest === null ? "not finite" : `${(largest * 2 ** exponent).toPrecision(3)}`;
   const values = `Largest gradient × scale: ${product}. `;
-  if (skipped) return `${head}${values}Overflow: the step is skipped and the scale halved to ${power(exponent - 1)}.`;
+  if (skipped) return `${head}${values}Overflow: the step is skipped and the scale halved to ${powerOf(2, exponent - 1)}.`;
   const grows = index + 1 < steps.length && steps[index + 1][0] > exponent;
   return `${head}${values}Finite: the weights move${
-    grows ? `, and after ${growthInterval} good steps in a row the scale doubles to ${power(exponent + 1)}` : ""
+    grows ? `, and after ${growthInterval} good steps in a row the scale doubles to ${powerOf(2, exponent + 1)}` : ""
   }.`;
 }
 
 // ── 3. view ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-let widgets = 0; // makes the ids of each widget on the page its own
-
-function h(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-}
-
-function fill(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-/**
- * Keeps keys pressed in `element` from JupyterLab, which listens on the document and, in its command mode, takes arrow keys and
- * Enter for itself wherever nothing is typed. Its own shortcuts with Ctrl, Alt or Meta still reach it.
- */
-function keepKeys(element) {
-  element.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.altKey && !event.metaKey) event.stopPropagation();
-  });
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
 
 const WIDTH = 920;
 const HIST = { left: 8, right: 8, top: 20, bottom: 38, height: 190 };
@@ -176,7 +137,7 @@ class FormatPanel {
     this.beyond = svg("text", { y: HIST.top - 6, class: "ls-note" });
     this.canvas = svg(
       "svg",
-      { class: "ls-canvas", viewBox: `0 0 ${WIDTH} ${HIST.height}`, role: "img" },
+      { class: "hb-canvas", viewBox: `0 0 ${WIDTH} ${HIST.height}`, role: "img" },
       textures(prefix),
       this.zones(),
       this.bars,
@@ -185,8 +146,8 @@ class FormatPanel {
     this.rows = {};
     this.element = h(
       "section",
-      { class: "ls-panel", "data-format": name, "aria-label": `${name} at this loss scale` },
-      h("h4", { class: "ls-name" }, name),
+      { class: "hb-panel", "data-format": name, "aria-label": `${name} at this loss scale` },
+      h("h4", { class: "hb-name" }, name),
       this.canvas,
       this.table(),
     );
@@ -212,19 +173,19 @@ class FormatPanel {
       );
       // Where the borders lie out of view they are told in words.
       const whole = fateName === "normal" && from <= HIST.left + 1 && to >= WIDTH - HIST.right - 1;
-      const label = whole ? `normal, from ${power(minExponent)} to ${power(maxExponent + 1)}` : fateName;
+      const label = whole ? `normal, from ${powerOf(2, minExponent)} to ${powerOf(2, maxExponent + 1)}` : fateName;
       if (to - from > 8 * label.length) {
-        group.append(svg("text", { x: (from + to) / 2, y: HIST.height - 4, class: "ls-zone-name" }, label));
+        group.append(svg("text", { x: (from + to) / 2, y: HIST.height - 4, class: "hb-middle hb-strong" }, label));
       }
       if (i && from > HIST.left + 1) {
-        group.append(svg("path", { d: `M${from} ${HIST.top}V${floor + 4}`, class: "ls-border" }));
+        group.append(svg("path", { d: `M${from} ${HIST.top}V${floor + 4}`, class: "hb-line ls-border" }));
       }
     });
-    group.append(svg("path", { d: `M${HIST.left} ${floor}H${WIDTH - HIST.right}`, class: "ls-axis" }));
+    group.append(svg("path", { d: `M${HIST.left} ${floor}H${WIDTH - HIST.right}`, class: "hb-line" }));
     for (let e = Math.ceil(low / 8) * 8; e <= high; e += 8) {
       group.append(
-        svg("path", { d: `M${this.x(e)} ${floor}v4`, class: "ls-axis" }),
-        svg("text", { x: this.x(e), y: floor + 16, class: "ls-tick" }, power(e)),
+        svg("path", { d: `M${this.x(e)} ${floor}v4`, class: "hb-line" }),
+        svg("text", { x: this.x(e), y: floor + 16, class: "hb-middle" }, powerOf(2, e)),
       );
     }
     return group;
@@ -238,8 +199,8 @@ class FormatPanel {
         { class: "ls-sample", viewBox: "0 0 18 12", "aria-hidden": "true" },
         svg("rect", { width: 18, height: 12, fill: `url(#${this.prefix}-${name})`, class: "ls-bar" }),
       );
-      const count = h("td", { class: "ls-number" });
-      const share = h("td", { class: "ls-number" });
+      const count = h("td", { class: "hb-number" });
+      const share = h("td", { class: "hb-number" });
       const length = h("span", { class: `ls-length ls-length-${name}` });
       this.rows[name] = { count, share, length };
       body.append(
@@ -253,15 +214,9 @@ class FormatPanel {
         ),
       );
     }
-    return h(
-      "table",
-      { class: "ls-table" },
-      h("caption", { class: "ls-hidden" }, `What ${this.name} makes of the gradients times the loss scale`),
-      h(
-        "thead",
-        { class: "ls-hidden" },
-        h("tr", {}, ...["fate", "gradients", "share"].map((title) => h("th", { scope: "col" }, title))),
-      ),
+    return plainTable(
+      `What ${this.name} makes of the gradients times the loss scale`,
+      ["fate", "gradients", "share"],
       body,
     );
   }
@@ -307,7 +262,7 @@ class FormatPanel {
     this.beyond.setAttribute("text-anchor", over ? "end" : "start");
     setText(
       this.beyond,
-      over ? `${integer(over)} beyond ${power(high + 1)} ▸` : outside ? `◂ ${integer(outside)} below ${power(low)}` : "",
+      over ? `${integer(over)} beyond ${powerOf(2, high + 1)} ▸` : outside ? `◂ ${integer(outside)} below ${powerOf(2, low)}` : "",
     );
     return found;
   }
@@ -325,16 +280,11 @@ class Replay {
   constructor(model, prefix, { onStep, onRest }) {
     Object.assign(this, { model, onStep, onRest, timer: null });
     this.steps = model.get("replayed");
-    this.marker = svg("path", { class: "ls-now" });
-    this.done = svg("path", { class: "ls-done" });
-    this.chart = svg("svg", { class: "ls-canvas", viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img" });
+    this.marker = svg("path", { class: "hb-line ls-now" });
+    this.done = svg("path", { class: "hb-line ls-done" });
+    this.chart = svg("svg", { class: "hb-canvas", viewBox: `0 0 ${WIDTH} ${CHART.height}`, role: "img" });
     this.draw();
     this.text = h("p", { class: "ls-step-text" });
-    const button = (label, title, action) => {
-      const element = h("button", { type: "button", title }, label);
-      element.addEventListener("click", action);
-      return element;
-    };
     this.first = button("Start", "to the first step", () => this.go(0));
     this.back = button("◂ Step", "one step back", () => this.go(this.at - 1));
     this.forward = button("Step ▸", "one step on", () => this.go(this.at + 1));
@@ -342,7 +292,7 @@ class Replay {
     this.skip = button("Next skip", "to the next skipped step", () => this.toSkip());
     this.position = h("input", {
       type: "range",
-      class: "ls-range",
+      class: "hb-range",
       id: `${prefix}-step`,
       min: 0,
       max: this.steps.length - 1,
@@ -352,17 +302,17 @@ class Replay {
     const skips = this.steps.filter(([, skipped]) => skipped).length;
     this.element = h(
       "section",
-      { class: "ls-panel ls-replay", "aria-label": "Replay of dynamic loss scaling" },
-      h("h4", { class: "ls-name" }, "Dynamic scaling, step by step"),
+      { class: "hb-panel ls-replay", "aria-label": "Replay of dynamic loss scaling" },
+      h("h4", { class: "hb-name" }, "Dynamic scaling, step by step"),
       h(
         "p",
-        { class: "ls-help" },
+        { class: "hb-help" },
         `${integer(this.steps.length)} steps, ${integer(skips)} skipped. The scale doubles after ` +
           `${integer(model.get("growth_interval"))} good steps in a row.`,
       ),
       this.chart,
       h("div", { class: "ls-controls" }, this.first, this.back, this.play, this.forward, this.skip),
-      h("label", { class: "ls-label", for: `${prefix}-step` }, "Step"),
+      h("label", { class: "hb-label", for: `${prefix}-step` }, "Step"),
       this.position,
       this.text,
     );
@@ -395,21 +345,21 @@ class Replay {
     const ticks = [];
     for (let e = low; e <= high; e += stride) {
       ticks.push(
-        svg("path", { d: `M${CHART.left} ${this.y(e)}H${WIDTH - CHART.right}`, class: "ls-grid" }),
-        svg("text", { x: CHART.left - 6, y: this.y(e) + 4, class: "ls-tick ls-end" }, power(e)),
+        svg("path", { d: `M${CHART.left} ${this.y(e)}H${WIDTH - CHART.right}`, class: "hb-line ls-grid" }),
+        svg("text", { x: CHART.left - 6, y: this.y(e) + 4, class: "hb-end" }, powerOf(2, e)),
       );
     }
     const marks = this.steps.flatMap(([e, skipped], i) => {
       const [x, y] = [this.x(i + 0.5), this.y(e)];
-      return skipped ? [svg("path", { d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`, class: "ls-skip" })] : [];
+      return skipped ? [svg("path", { d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`, class: "hb-line ls-skip" })] : [];
     });
     this.chart.append(
       ...ticks,
-      svg("text", { x: CHART.left, y: CHART.height - 6, class: "ls-tick ls-start" }, "step 1"),
-      svg("text", { x: WIDTH - CHART.right, y: CHART.height - 6, class: "ls-tick ls-end" }, `step ${this.steps.length}`),
-      svg("text", { x: (WIDTH + CHART.left) / 2, y: CHART.height - 6, class: "ls-tick" }, "loss scale; × is a skipped step"),
-      svg("path", { d: `M${CHART.left} ${floor}H${WIDTH - CHART.right}`, class: "ls-axis" }),
-      svg("path", { d: this.path(this.steps.length), class: "ls-course" }),
+      svg("text", { x: CHART.left, y: CHART.height - 6, class: "hb-start" }, "step 1"),
+      svg("text", { x: WIDTH - CHART.right, y: CHART.height - 6, class: "hb-end" }, `step ${this.steps.length}`),
+      svg("text", { x: (WIDTH + CHART.left) / 2, y: CHART.height - 6, class: "hb-middle" }, "loss scale; × is a skipped step"),
+      svg("path", { d: `M${CHART.left} ${floor}H${WIDTH - CHART.right}`, class: "hb-line" }),
+      svg("path", { d: this.path(this.steps.length), class: "hb-line ls-course" }),
       this.done,
       ...marks,
       this.marker,
@@ -454,7 +404,7 @@ class Replay {
     this.position.value = at;
     this.position.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}`);
     const scale = Math.round(Math.log2(this.model.get("scale")));
-    const elsewhere = scale !== steps[at][0] ? ` (The histograms show the slider’s ${power(scale)}.)` : "";
+    const elsewhere = scale !== steps[at][0] ? ` (The histograms show the slider’s ${powerOf(2, scale)}.)` : "";
     setText(this.text, this.describe() + elsewhere);
     this.text.classList.toggle("ls-skipped", steps[at][1]);
     this.chart.setAttribute("aria-label", `The loss scale over ${steps.length} steps. ${this.describe()}`);
@@ -465,7 +415,7 @@ class Replay {
 }
 
 function render({ model, el }) {
-  const prefix = `ls-${(widgets += 1)}`;
+  const prefix = ownPrefix();
   const [lowest, highest] = model.get("exponents");
   const cells = model.get("cells");
   const octaves = cells.map(([octave]) => octave);
@@ -473,46 +423,23 @@ function render({ model, el }) {
   const domain = [Math.max(Math.min(...octaves, -30) - 1, -72), 23];
   const exponent = () => Math.round(Math.log2(model.get("scale")));
 
-  const slider = h("input", {
-    type: "range",
-    class: "ls-range",
-    id: `${prefix}-scale`,
-    min: lowest,
-    max: highest,
-    step: 1,
-    "aria-describedby": `${prefix}-help`,
-  });
-  const value = h("output", { class: "ls-value", for: `${prefix}-scale` });
-  const status = h("div", { class: "ls-hidden", role: "status" });
   const panels = model.get("formats").map((name, i) => new FormatPanel(model, name, domain, `${prefix}-${i}`));
   const given = cells.reduce((sum, cell) => sum + cell[2], 0) + model.get("not_finite");
   const left = model.get("zeros") ? `; ${integer(model.get("zeros"))} more are exactly 0 and stay so` : "";
 
-  let say = false; // a screen reader hears the result of a change when the hand rests, not every frame of a drag
-  const announce = () => {
-    if (!say) return;
-    say = false;
+  const status = announcer(() => {
     const found = panels.map((panel) => summary(panel.name, panel.found, given));
-    setText(status, [replay && replay.stepped ? replay.describe() : `Scale ${power(exponent())}.`, ...found].join(" "));
-  };
-  let pending = null;
-  const announceSoon = () => {
-    say = true;
-    clearTimeout(pending);
-    pending = setTimeout(announce, 500);
-  };
-
-  const setScale = (e) => {
-    model.set("scale", 2 ** e);
-    model.save_changes();
-    announceSoon();
-  };
-  slider.addEventListener("input", () => {
+    return [replay?.stepped ? replay.describe() : `Scale ${powerOf(2, exponent())}.`, ...found].join(" ");
+  });
+  const limits = { min: lowest, max: highest, step: 1, "aria-describedby": `${prefix}-help` };
+  const scale = slider(`${prefix}-scale`, "Loss scale", limits, (e) => {
     if (replay) {
       replay.pause();
       replay.stepped = false;
     }
-    setScale(Number(slider.value));
+    model.set("scale", 2 ** e);
+    model.save_changes();
+    status.soon();
   });
 
   const replay = model.get("replayed").length
@@ -522,52 +449,46 @@ function render({ model, el }) {
           model.set("step", index);
           model.set("scale", 2 ** model.get("replayed")[index][0]);
           model.save_changes();
-          if (!replay.timer) announceSoon();
+          if (!replay.timer) status.soon();
         },
-        onRest: announceSoon,
+        onRest: status.soon,
       })
     : null;
 
   const show = () => {
     const e = exponent();
-    slider.value = e;
-    slider.setAttribute("aria-valuetext", `2 to the ${e}`);
-    setText(value, `${power(e)} = ${e >= 0 && e <= 40 ? integer(2 ** e) : (2 ** e).toPrecision(4)}`);
+    const number = e >= 0 && e <= 40 ? integer(2 ** e) : (2 ** e).toPrecision(4);
+    scale.show(e, `2 to the ${e}`, `${powerOf(2, e)} = ${number}`);
     for (const panel of panels) panel.found = panel.show(e);
     replay?.show();
   };
-  const showStep = () => replay?.show();
 
   keepKeys(el);
   el.append(
     h(
       "div",
-      { class: "loss-scale-explorer" },
+      { class: "hb-explorer loss-scale-explorer" },
       h(
         "div",
-        { class: "ls-head" },
-        h("label", { class: "ls-label", for: `${prefix}-scale` }, "Loss scale"),
-        value,
-        slider,
+        { class: "hb-head" },
+        scale.element,
         h(
           "p",
-          { class: "ls-help", id: `${prefix}-help` },
+          { class: "hb-help", id: `${prefix}-help` },
           `${integer(given)} gradients that are not 0${left}. Each is multiplied by the loss scale and cast; one bar is one power of two.`,
         ),
       ),
       ...panels.map((panel) => panel.element),
       ...(replay ? [replay.element] : []),
-      status,
+      status.element,
     ),
   );
-  model.on("change:scale", show);
-  model.on("change:step", showStep);
+  const unwatch = [watch(model, ["scale"], show), watch(model, ["step"], () => replay?.show())];
   show();
   return () => {
     replay?.pause();
-    clearTimeout(pending);
-    model.off("change:scale", show);
-    model.off("change:step", showStep);
+    status.stop();
+    for (const stop of unwatch) stop();
   };
 }
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import anywidget
 import numpy as np
 import traitlets
 
 from halfbits.formats import FORMATS, FloatFormat
+from halfbits.widgets.explorer import Explorer, sources
 
 __all__ = ["LossScaleExplorer", "Step", "replay"]
 
-_HERE = Path(__file__).parent
 _FATES = ("zero", "subnormal", "normal", "overflow")
 _LOWEST, _HIGHEST = 0, 40  # exponents that the slider offers, more where the replay needs them
 
@@ -70,7 +68,7 @@ def replay(
     return steps
 
 
-class LossScaleExplorer(anywidget.AnyWidget):
+class LossScaleExplorer(Explorer):
     """A histogram of gradients on a log₂ axis, with what each format makes of them at a loss scale.
 
     Args:
@@ -93,8 +91,7 @@ class LossScaleExplorer(anywidget.AnyWidget):
     {'zero': 1, 'subnormal': 0, 'normal': 1, 'overflow': 1}
     """
 
-    _esm = _HERE / "loss_scale_explorer.js"
-    _css = _HERE / "loss_scale_explorer.css"
+    _esm, _css = sources(__file__)
 
     formats = traitlets.Tuple(read_only=True).tag(sync=True)
     layouts = traitlets.Dict(read_only=True).tag(sync=True)
@@ -129,23 +126,21 @@ class LossScaleExplorer(anywidget.AnyWidget):
         magnitudes = np.abs(self._gradients)
         counted = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
         cuts = sorted({cut for layout in layouts.values() for cut in _cuts(layout)})
-        fixed = {
-            "formats": names,
-            "layouts": {name: [f.exponent_bits, f.mantissa_bits] for name, f in layouts.items()},
-            "cuts": cuts,
-            "cells": _cells(counted, cuts),
-            "zeros": int((magnitudes == 0).sum()),
-            "not_finite": int((~np.isfinite(magnitudes)).sum()),
-            "exponents": (min([_LOWEST, *reached]), max([_HIGHEST, *reached])),
+        self._fix(
+            formats=names,
+            layouts={name: [f.exponent_bits, f.mantissa_bits] for name, f in layouts.items()},
+            cuts=cuts,
+            cells=_cells(counted, cuts),
+            zeros=int((magnitudes == 0).sum()),
+            not_finite=int((~np.isfinite(magnitudes)).sum()),
+            exponents=(min([_LOWEST, *reached]), max([_HIGHEST, *reached])),
             # JSON has neither infinity nor NaN: such a gradient is None.
-            "replayed": [
+            replayed=[
                 [exponent, step.skipped, g if math.isfinite(g) else None]
                 for exponent, step, g in zip(reached, steps, largest, strict=True)
             ],
-            "growth_interval": int(growth_interval),
-        }
-        for name, value in fixed.items():
-            self.set_trait(name, value)
+            growth_interval=int(growth_interval),
+        )
         super().__init__(scale=scale, **kwargs)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 /**
  * QuantizationExplorer: a layer's weights, the quantization grid over them, its error, and the model's accuracy.
  *
- * Three parts, top to bottom:
+ * Three parts, top to bottom, after explorer.js, whose helpers they use:
  *   1. arithmetic  the grid for a range; the row of the table for a setting
  *   2. text        numbers and sentences to show
  *   3. view        the DOM, and `render` for anywidget
@@ -44,17 +44,10 @@ export function sqnr(signal, { rounding, clipping }) {
 
 // ── 2. text ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-const DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-
-/** 10 to an integer power, with superscripts. */
-function powerOfTen(exponent) {
-  return `10${exponent < 0 ? "⁻" : ""}${[...String(Math.abs(exponent))].map((digit) => DIGITS[digit]).join("")}`;
-}
-
 export function errorText(value) {
   if (value === 0) return "0";
   const [digits, exponent] = value.toExponential(2).split("e");
-  return `${digits} × ${powerOfTen(Number(exponent))}`;
+  return `${digits} × ${powerOf(10, Number(exponent))}`;
 }
 
 export function decibels(value) {
@@ -91,36 +84,6 @@ export function summary(setting, found, signal, floatAccuracy) {
 
 // ── 3. view ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-let widgets = 0; // makes the ids of each widget on the page its own
-
-function h(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svg(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-}
-
-function fill(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-/**
- * Keeps keys pressed in `element` from JupyterLab, which listens on the document and, in its command mode, takes arrow keys and
- * Enter for itself wherever nothing is typed. Its own shortcuts with Ctrl, Alt or Meta still reach it.
- */
-function keepKeys(element) {
-  element.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.altKey && !event.metaKey) event.stopPropagation();
-  });
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 const WIDTH = 820;
 const HIST = { left: 8, right: 8, top: 22, bottom: 24, height: 230 };
 const STRIP = { left: 46, right: 8, top: 8, bottom: 20, height: 140 };
@@ -147,18 +110,18 @@ class Histogram {
   constructor(model, prefix) {
     Object.assign(this, { model, prefix });
     this.bars = svg("g");
-    this.lines = svg("path", { class: "qe-level" });
+    this.lines = svg("path", { class: "hb-line qe-level" });
     this.outside = svg("g");
     this.canvas = svg(
       "svg",
-      { class: "qe-canvas", viewBox: `0 0 ${WIDTH} ${HIST.height}`, role: "img" },
+      { class: "hb-canvas", viewBox: `0 0 ${WIDTH} ${HIST.height}`, role: "img" },
       svg(
         "defs",
         {},
         svg(
           "pattern",
           { id: `${prefix}-hatch`, width: 7, height: 7, patternUnits: "userSpaceOnUse" },
-          svg("path", { d: "M0 7L7 0M-1 1L1 -1M6 8L8 6", class: "qe-hatch" }),
+          svg("path", { d: "M0 7L7 0M-1 1L1 -1M6 8L8 6", class: "hb-line qe-hatch" }),
         ),
       ),
       this.bars,
@@ -166,9 +129,9 @@ class Histogram {
       this.outside,
       this.axis(),
     );
-    this.title = h("h4", { class: "qe-name" });
-    this.words = h("p", { class: "qe-help" });
-    this.element = h("section", { class: "qe-panel", "aria-label": "Weights and grid" }, this.title, this.canvas, this.words);
+    this.title = h("h4", { class: "hb-name" });
+    this.words = h("p", { class: "hb-help" });
+    this.element = h("section", { class: "hb-panel", "aria-label": "Weights and grid" }, this.title, this.canvas, this.words);
   }
 
   x(value) {
@@ -179,13 +142,13 @@ class Histogram {
   axis() {
     const floor = HIST.height - HIST.bottom;
     const [, high] = this.model.get("edges");
-    const group = svg("g", {}, svg("path", { d: `M${HIST.left} ${floor}H${WIDTH - HIST.right}`, class: "qe-axis" }));
+    const group = svg("g", {}, svg("path", { d: `M${HIST.left} ${floor}H${WIDTH - HIST.right}`, class: "hb-line" }));
     const step = niceStep(high);
     for (let i = -Math.floor(high / step); i <= high / step; i += 1) {
       const x = this.x(i * step);
       group.append(
-        svg("path", { d: `M${x} ${floor}v4`, class: "qe-axis" }),
-        svg("text", { x, y: floor + 17, class: "qe-middle" }, short(i * step)),
+        svg("path", { d: `M${x} ${floor}v4`, class: "hb-line" }),
+        svg("text", { x, y: floor + 17, class: "hb-middle" }, short(i * step)),
       );
     }
     return group;
@@ -231,7 +194,7 @@ class Histogram {
     const floor = HIST.height - HIST.bottom;
     return [
       svg("rect", { x: left, y: HIST.top, width: right - left, height: floor - HIST.top, fill: `url(#${this.prefix}-hatch)` }),
-      svg("text", { x: (left + right) / 2, y: HIST.top - 7, class: "qe-middle qe-outside" }, "clipped"),
+      svg("text", { x: (left + right) / 2, y: HIST.top - 7, class: "hb-middle hb-strong qe-outside" }, "clipped"),
     ];
   }
 }
@@ -247,12 +210,12 @@ class Strip {
   constructor(model) {
     this.model = model;
     this.drawing = svg("g");
-    this.canvas = svg("svg", { class: "qe-canvas", viewBox: `0 0 ${WIDTH} ${STRIP.height}`, role: "img" }, this.drawing);
-    this.words = h("p", { class: "qe-help" });
+    this.canvas = svg("svg", { class: "hb-canvas", viewBox: `0 0 ${WIDTH} ${STRIP.height}`, role: "img" }, this.drawing);
+    this.words = h("p", { class: "hb-help" });
     this.element = h(
       "section",
-      { class: "qe-panel", "aria-label": "Channels" },
-      h("h4", { class: "qe-name" }, "Channels"),
+      { class: "hb-panel", "aria-label": "Channels" },
+      h("h4", { class: "hb-name" }, "Channels"),
       this.canvas,
       this.words,
     );
@@ -282,23 +245,23 @@ class Strip {
     const arms = ranges.map(([low, high], i) =>
       svg("path", {
         d: `M${this.x(i)} ${this.y(low)}V${this.y(high)}`,
-        class: setting.perChannel && i === model.get("channel") ? "qe-arm qe-chosen" : "qe-arm",
+        class: setting.perChannel && i === model.get("channel") ? "hb-line qe-arm qe-chosen" : "hb-line qe-arm",
       }),
     );
     const floor = STRIP.height - STRIP.bottom;
     const step = niceStep(model.get("edges")[1]);
     const ticks = [-step, 0, step].map((value) =>
-      svg("text", { x: STRIP.left - 6, y: this.y(value) + 4, class: "qe-end" }, short(value)),
+      svg("text", { x: STRIP.left - 6, y: this.y(value) + 4, class: "hb-end" }, short(value)),
     );
     const names = [0, ranges.length - 1].map((i) =>
-      svg("text", { x: this.x(i), y: floor + 15, class: i ? "qe-end" : "qe-start" }, `channel ${i}`),
+      svg("text", { x: this.x(i), y: floor + 15, class: i ? "hb-end" : "hb-start" }, `channel ${i}`),
     );
     this.drawing.replaceChildren(
       ...bands,
       ...arms,
       ...ticks,
       ...names,
-      svg("path", { d: `M${STRIP.left} ${this.y(0)}H${WIDTH - STRIP.right}`, class: "qe-axis" }),
+      svg("path", { d: `M${STRIP.left} ${this.y(0)}H${WIDTH - STRIP.right}`, class: "hb-line" }),
     );
     const steps = grids.map(({ scale }) => scale);
     const [fine, coarse] = [Math.min(...steps), Math.max(...steps)];
@@ -315,7 +278,7 @@ class Chart {
   constructor(title, unit) {
     Object.assign(this, { title, unit });
     this.drawing = svg("g");
-    this.canvas = svg("svg", { class: "qe-chart", viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img" }, this.drawing);
+    this.canvas = svg("svg", { class: "hb-canvas", viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img" }, this.drawing);
   }
 
   x(clip) {
@@ -335,26 +298,26 @@ class Chart {
         pen = "L";
         return point;
       });
-      return svg("path", { d: path.join(""), class: `qe-curve qe-${name}` });
+      return svg("path", { d: path.join(""), class: `hb-line qe-curve qe-${name}` });
     });
     const marks = curves.flatMap(({ name, values }) => {
       const value = values[CLIPS.indexOf(at)];
       return value === null ? [] : [svg("circle", { cx: this.x(at), cy: place(value), r: 4.5, class: `qe-mark qe-${name}` })];
     });
     this.drawing.replaceChildren(
-      svg("text", { x: CHART.left, y: 13, class: "qe-start qe-title" }, this.title),
+      svg("text", { x: CHART.left, y: 13, class: "hb-start hb-strong" }, this.title),
       ...ticks.flatMap(({ value, label }) => [
-        svg("path", { d: `M${CHART.left} ${place(value)}H${CHART.width - CHART.right}`, class: "qe-rule" }),
-        svg("text", { x: CHART.left - 6, y: place(value) + 4, class: "qe-end" }, label),
+        svg("path", { d: `M${CHART.left} ${place(value)}H${CHART.width - CHART.right}`, class: "hb-line qe-rule" }),
+        svg("text", { x: CHART.left - 6, y: place(value) + 4, class: "hb-end" }, label),
       ]),
       ...[10, 40, 70, 100].map((clip) =>
-        svg("text", { x: this.x(clip), y: floor + 15, class: clip === 100 ? "qe-end" : "qe-middle" }, `${clip} %`),
+        svg("text", { x: this.x(clip), y: floor + 15, class: clip === 100 ? "hb-end" : "hb-middle" }, `${clip} %`),
       ),
-      svg("text", { x: (CHART.left + CHART.width) / 2, y: floor + 31, class: "qe-middle" }, "share of the range"),
-      svg("path", { d: `M${this.x(at)} ${CHART.top}V${floor}`, class: "qe-now" }),
-      svg("path", { d: `M${CHART.left} ${floor}H${CHART.width - CHART.right}`, class: "qe-axis" }),
+      svg("text", { x: (CHART.left + CHART.width) / 2, y: floor + 31, class: "hb-middle" }, "share of the range"),
+      svg("path", { d: `M${this.x(at)} ${CHART.top}V${floor}`, class: "hb-line qe-now" }),
+      svg("path", { d: `M${CHART.left} ${floor}H${CHART.width - CHART.right}`, class: "hb-line" }),
       ...extra.map(({ name, value }) =>
-        svg("path", { d: `M${CHART.left} ${place(value)}H${CHART.width - CHART.right}`, class: `qe-curve qe-${name}` }),
+        svg("path", { d: `M${CHART.left} ${place(value)}H${CHART.width - CHART.right}`, class: `hb-line qe-curve qe-${name}` }),
       ),
       ...lines,
       ...marks,
@@ -380,22 +343,16 @@ class Results {
       ["accuracy", "accuracy of the model"],
       ["float", "accuracy in float"],
     ]) {
-      this.cells[key] = h("td", { class: "qe-number" });
+      this.cells[key] = h("td", { class: "hb-number" });
       const sample = key === "rounding" || key === "clipping" || key === "float" ? [sampleLine(key)] : [];
       body.append(h("tr", { "data-row": key }, h("th", { scope: "row" }, ...sample, label), this.cells[key]));
     }
     this.element = h(
       "section",
-      { class: "qe-panel", "aria-label": "Error and accuracy" },
-      h("h4", { class: "qe-name" }, "Error and accuracy"),
-      h(
-        "table",
-        { class: "qe-table" },
-        h("caption", { class: "qe-hidden" }, "What this setting costs"),
-        h("thead", { class: "qe-hidden" }, h("tr", {}, h("th", { scope: "col" }, "what"), h("th", { scope: "col" }, "value"))),
-        body,
-      ),
-      h("div", { class: "qe-charts" }, this.errors.canvas, this.accuracy.canvas),
+      { class: "hb-panel", "aria-label": "Error and accuracy" },
+      h("h4", { class: "hb-name" }, "Error and accuracy"),
+      plainTable("What this setting costs", ["what", "value"], body),
+      h("div", { class: "hb-columns qe-charts" }, this.errors.canvas, this.accuracy.canvas),
     );
   }
 
@@ -420,7 +377,7 @@ class Results {
         { name: "rounding", values: course.map((each) => seen(each.rounding)) },
         { name: "clipping", values: course.map((each) => seen(each.clipping)) },
       ],
-      decades.map((exponent) => ({ value: 10 ** exponent, label: powerOfTen(exponent) })),
+      decades.map((exponent) => ({ value: 10 ** exponent, label: powerOf(10, exponent) })),
       (value) => (Math.log10(value) - this.bottom) / DECADES,
       setting.clip,
     );
@@ -450,55 +407,18 @@ function sampleLine(name) {
   return svg(
     "svg",
     { class: "qe-sample", viewBox: "0 0 24 10", "aria-hidden": "true" },
-    svg("path", { d: "M0 5H24", class: `qe-curve qe-${name}` }),
+    svg("path", { d: "M0 5H24", class: `hb-line qe-curve qe-${name}` }),
   );
 }
 
-/** A slider with its label and value. */
-function slider(id, label, attributes, onInput) {
-  const input = h("input", { type: "range", class: "qe-range", id, ...attributes });
-  const value = h("output", { class: "qe-value", for: id });
-  input.addEventListener("input", () => onInput(Number(input.value)));
-  const element = h("div", { class: "qe-control" }, h("label", { class: "qe-label", for: id }, label), value, input);
-  const show = (number, text) => {
-    input.value = number;
-    input.setAttribute("aria-valuetext", text);
-    setText(value, text);
-  };
-  return { element, show };
-}
-
-/** Radio buttons for a switch: labels and their values. */
-function choice(name, legend, options, onPick) {
-  const inputs = options.map(([, value], i) => {
-    const input = h("input", { type: "radio", name, id: `${name}-${i}` });
-    input.addEventListener("change", () => input.checked && onPick(value));
-    return input;
-  });
-  const labels = inputs.map((input, i) => h("label", { for: input.id }, input, options[i][0]));
-  const element = h("fieldset", { class: "qe-choice" }, h("legend", { class: "qe-label" }, legend), ...labels);
-  return { element, show: (value) => inputs.forEach((input, i) => (input.checked = options[i][1] === value)) };
-}
-
 function render({ model, el }) {
-  const prefix = `qe-${(widgets += 1)}`;
-  let say = false; // a screen reader hears the result of a change when the hand rests, not every frame of a drag
-  let pending = null;
+  const prefix = ownPrefix();
   let found = null;
-  const status = h("div", { class: "qe-hidden", role: "status" });
-  const announceSoon = () => {
-    say = true;
-    clearTimeout(pending);
-    pending = setTimeout(() => {
-      if (!say) return;
-      say = false;
-      setText(status, summary(settingOf(model), found, model.get("signal"), model.get("float_accuracy")));
-    }, 500);
-  };
+  const status = announcer(() => summary(settingOf(model), found, model.get("signal"), model.get("float_accuracy")));
   const change = (name) => (value) => {
     model.set(name, value);
     model.save_changes();
-    announceSoon();
+    status.soon();
   };
 
   const bits = slider(`${prefix}-bits`, "Bits", { min: BITS.min, max: BITS.max, step: 1 }, change("bits"));
@@ -528,18 +448,17 @@ function render({ model, el }) {
   el.append(
     h(
       "div",
-      { class: "quantization-explorer" },
-      h("div", { class: "qe-head" }, bits.element, clip.element, kind.element, scope.element),
+      { class: "hb-explorer quantization-explorer" },
+      h("div", { class: "hb-head hb-columns" }, bits.element, clip.element, kind.element, scope.element),
       ...parts.map((part) => part.element),
-      status,
+      status.element,
     ),
   );
-  const watched = ["bits", "clip", "symmetric", "per_channel", "channel"].map((name) => `change:${name}`);
-  for (const event of watched) model.on(event, show);
+  const unwatch = watch(model, ["bits", "clip", "symmetric", "per_channel", "channel"], show);
   show();
   return () => {
-    clearTimeout(pending);
-    for (const event of watched) model.off(event, show);
+    status.stop();
+    unwatch();
   };
 }
 

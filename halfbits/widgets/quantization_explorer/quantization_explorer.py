@@ -9,18 +9,16 @@ range of each channel, as `halfbits.quantization.grid` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-import anywidget
 import numpy as np
 import traitlets
 
 from halfbits.quantization import error, grid
+from halfbits.widgets.explorer import Explorer, checked_kernel, chosen_layer, sources
 
 __all__ = ["QuantizationExplorer", "Result"]
 
-_HERE = Path(__file__).parent
 _BITS = range(2, 9)
 _CLIPS = range(10, 101, 5)
 _BINS = 108
@@ -35,7 +33,7 @@ class Result(NamedTuple):
     accuracy: float
 
 
-class QuantizationExplorer(anywidget.AnyWidget):
+class QuantizationExplorer(Explorer):
     """A histogram of a layer's weights with a quantization grid over it, the error, and the accuracy of the model.
 
     Args:
@@ -56,8 +54,7 @@ class QuantizationExplorer(anywidget.AnyWidget):
         ValueError: no kernels, an empty one, one with NaN or infinities, an unknown layer, a setting out of range.
     """
 
-    _esm = _HERE / "quantization_explorer.js"
-    _css = _HERE / "quantization_explorer.css"
+    _esm, _css = sources(__file__)
 
     layer = traitlets.Unicode(read_only=True).tag(sync=True)
     edges = traitlets.Tuple(read_only=True).tag(sync=True)
@@ -79,27 +76,23 @@ class QuantizationExplorer(anywidget.AnyWidget):
         layer: str | None = None,
         **kwargs,
     ):
-        kernels = {name: _checked(name, kernel) for name, kernel in kernels.items()}
+        kernels = {name: checked_kernel(name, kernel) for name, kernel in kernels.items()}
         if not kernels:
             raise ValueError("there are no kernels to quantize")
-        layer = next(iter(kernels)) if layer is None else layer
-        if layer not in kernels:
-            raise ValueError(f"no layer {layer!r} here; there are {', '.join(kernels)}")
+        layer = chosen_layer(layer, kernels)
         shown = kernels[layer].reshape(-1, kernels[layer].shape[-1])
         # A third beyond the largest weight: as far as a zero-point that is rounded can push an end of the grid.
         reach = 1.34 * (np.abs(shown).max() or 1.0)
         counts = [np.histogram(column, _BINS, (-reach, reach))[0].tolist() for column in shown.T]
-        fixed = {
-            "layer": layer,
-            "edges": (-float(reach), float(reach)),
-            "counts": counts,
-            "ranges": [[float(column.min()), float(column.max())] for column in shown.T],
-            "table": [_row(kernels, layer, accuracy, *setting) for setting in _settings()],
-            "signal": float(np.mean(shown**2)),
-            "float_accuracy": float(accuracy(dict(kernels))),
-        }
-        for name, value in fixed.items():
-            self.set_trait(name, value)
+        self._fix(
+            layer=layer,
+            edges=(-float(reach), float(reach)),
+            counts=counts,
+            ranges=[[float(column.min()), float(column.max())] for column in shown.T],
+            table=[_row(kernels, layer, accuracy, *setting) for setting in _settings()],
+            signal=float(np.mean(shown**2)),
+            float_accuracy=float(accuracy(dict(kernels))),
+        )
         super().__init__(**kwargs)
 
     def __repr__(self) -> str:
@@ -144,13 +137,6 @@ class QuantizationExplorer(anywidget.AnyWidget):
         if not 0 <= proposal.value < len(self.ranges):
             raise ValueError(f"there are {len(self.ranges)} channels; no channel {proposal.value}")
         return proposal.value
-
-
-def _checked(name: str, kernel) -> np.ndarray:
-    kernel = np.asarray(kernel, np.float64)
-    if kernel.ndim < 2 or not kernel.size or not np.isfinite(kernel).all():
-        raise ValueError(f"the kernel of {name} needs two axes or more, and finite numbers")
-    return kernel
 
 
 def _settings() -> list[tuple[int, int, bool, bool]]:

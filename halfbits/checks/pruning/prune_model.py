@@ -1,0 +1,2068 @@
+"""prune_model(model, pruning_percentage, structure="connections", train_data=None, epochs=0) -> model: the task."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from halfbits.checks.cases import hold_each
+from halfbits.checks.training import Data, as_the_network_asks, nested
+from halfbits.grading.exercise import misconception
+from halfbits.quiet import import_tensorflow
+
+import_tensorflow()
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+# A call builds its network and two or three copies of it, at about a tenth of a second on a busy core.
+SECONDS = 60.0
+
+
+# A network is described by its layers. From that, a network of Keras is built for an answer. The oracle below computes
+# from it without Keras, in float64. So do the misconceptions: they are replayed on every wrong answer, and building
+# networks is what takes time.
+
+RANDOM = np.random.default_rng(9)
+
+
+def normal(*shape) -> np.ndarray:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer of Keras: its class, its name, its weights, and what else it is made with."""
+
+    kind: str
+    name: str
+    weights: tuple = ()
+    settings: dict = field(default_factory=dict)
+
+    def build(self):
+        settings = dict(self.settings)
+        if self.kind == "Dense":
+            settings["units"] = self.weights[0].shape[-1]
+        if self.kind == "Conv2D":
+            settings |= {"filters": self.weights[0].shape[-1], "kernel_size": self.weights[0].shape[:2]}
+        if self.kind == "DepthwiseConv2D":
+            settings["kernel_size"] = self.weights[0].shape[:2]
+        if self.kind in WITH_KERNEL:
+            settings["use_bias"] = len(self.weights) == 2
+            # A copy of it without its weights has zeros then, and not random numbers; and is made faster.
+            kernel = "depthwise" if self.kind == "DepthwiseConv2D" else "kernel"
+            settings[f"{kernel}_initializer"] = "zeros"
+        return getattr(keras.layers, self.kind)(name=self.name, **settings)
+
+
+#: The layers that are pruned; and those that have a kernel.
+PRUNED = ("Dense", "Conv2D")
+WITH_KERNEL = (*PRUNED, "DepthwiseConv2D")
+
+
+def dense(name: str, inputs: int, units: int, bias: float = 0.5, **settings) -> Layer:
+    """With a bias of this size, or none."""
+    weights = normal(inputs, units), np.float32(bias) * normal(units)
+    return Layer("Dense", name, weights if bias else weights[:1], settings)
+
+
+def convolution(name: str, *shape: int, bias: bool = True, **settings) -> Layer:
+    return Layer("Conv2D", name, (normal(*shape) / 2, normal(shape[-1]) / 2)[: 1 + bias], settings)
+
+
+def norm(name: str, size: int, **settings) -> Layer:
+    """Gamma, beta, mean and variance."""
+    spread = RANDOM.uniform(0.3, 2, size=size).astype(np.float32)
+    return Layer("BatchNormalization", name, (1 + normal(size) / 2, normal(size), normal(size), spread), settings)
+
+
+def other(kind: str, name: str, **settings) -> Layer:
+    return Layer(kind, name, (), settings)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """A network to be built, and what to look at when it has been pruned.
+
+    Attributes:
+        shape: of an input.
+        layers: in their order, each reading the one before; an Add reads the input of the network as well.
+        points: the inputs for which its outputs are compared.
+        note: what there is to say of it beside its layers.
+        functional: whether it is a functional model.
+        optimizer, loss: what it is compiled with, as functions that make them; without, it is not compiled.
+        rule: for the oracle, the same optimizer: a function of (state, gradient) that returns what to add to the
+            variable and the new state. As fresh, while the network's optimizer has been used before.
+        gradient_of_cost: for the oracle, the gradient of the same loss, a function of labels and outputs.
+        decay: the L2 penalty on each weight of Dense layers.
+        look: at a `Result`.
+        culprit: whether a layer of this name must be in the message of an error.
+        traced: as for `as_the_network_asks`.
+    """
+
+    shape: tuple
+    layers: tuple
+    points: np.ndarray
+    note: str = ""
+    functional: bool = False
+    optimizer: Callable | None = None
+    loss: object = "mse"
+    rule: Callable | None = None
+    gradient_of_cost: Callable | None = None
+    decay: float = 0.0
+    look: Callable = None
+    culprit: bool = False
+    traced: bool = False
+
+    def __repr__(self) -> str:
+        def size(layer):
+            return " " + "×".join(map(str, layer.weights[0].shape)) if layer.kind in WITH_KERNEL else ""
+
+        def text(layer):
+            return f"{layer.name}{size(layer)}" if layer.kind in PRUNED else f"{layer.name}: {layer.kind}{size(layer)}"
+
+        kind = "Model" if self.functional else "Sequential"
+        return f"{kind}({', '.join(map(text, self.layers))}){self.note}"
+
+    def build(self) -> keras.Model:
+        if self.functional:
+            first = value = keras.Input(self.shape, name="x")
+            for layer in self.layers:
+                value = layer.build()([first, value] if layer.kind == "Add" else value)
+            model = keras.Model(first, value, name="network")
+        else:
+            model = keras.Sequential(
+                [keras.Input(self.shape), *(layer.build() for layer in self.layers)], name="network"
+            )
+        model.set_weights([array for layer in self.layers for array in layer.weights])
+        if self.optimizer:
+            model.compile(self.optimizer(), self.loss)
+            self.use_optimizer(model.optimizer, model.trainable_variables)
+        return model
+
+    def use_optimizer(self, optimizer, variables) -> None:
+        """Give it the state of one that has been used before."""
+        optimizer.build(variables)
+        for variable in optimizer.variables[2:]:  # after the step count and the learning rate
+            variable.assign(tf.fill(variable.shape, 64.0))
+
+
+@dataclass
+class Result:
+    """What came of a network: the class, name and weights of each layer; its outputs; what happened to the old one."""
+
+    layers: list
+    outputs: Callable
+    old: dict
+
+
+DECIMALS = 3  # far above float32's rounding errors and far below what a wrong weight does
+
+
+def rounded(values) -> np.ndarray:
+    return np.round(np.asarray(values, np.float32), DECIMALS) + np.float32(0)  # no signed zeros
+
+
+def makeup(result: Result) -> dict:
+    """Layers with the shapes of their weights; zeros in the kernels."""
+    shapes = [f"{name}: {' '.join([kind, *(str(np.shape(w)) for w in own)])}" for kind, name, own in result.layers]
+    kernels = [own[0] for kind, _, own in result.layers if kind in WITH_KERNEL and own]
+    return {"layers": shapes, "zeros in the kernels": [int(np.size(k) - np.count_nonzero(k)) for k in kernels]}
+
+
+def facts(result: Result) -> dict:
+    return makeup(result) | {"outputs": rounded(result.outputs())}
+
+
+def old(result: Result) -> dict:
+    return result.old
+
+
+UNTOUCHED = {
+    "a new model came back": True,
+    "the old one's weights are as before": True,
+    "steps of its optimizer": 0,
+}
+
+
+def names_the_layer(result) -> dict:
+    return {"raises": "nothing", "names the layer": False}
+
+
+def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Result:
+    given = [array for layer in network.layers for array in layer.weights]
+    now = [
+        (type(layer).__name__, layer.name, layer.get_weights())
+        for layer in returned.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    alone = {
+        "a new model came back": returned is not model,
+        "the old one's weights are as before": all(map(np.array_equal, model.get_weights(), given)),
+        "steps of its optimizer": int(model.optimizer.iterations) if model.compiled else 0,
+    }
+    return Result(now, lambda: returned(network.points, training=False), alone)
+
+
+def _called(answer, network: Network, *arguments):
+    try:
+        if getattr(answer, "is_misconception", False):
+            result = answer(network, *arguments)
+        else:
+            model = network.build()
+            result = answer(model, *(item.build() if isinstance(item, Data) else item for item in arguments))
+            if not isinstance(result, keras.Model):
+                return f"{type(result).__name__}, not a Keras model" if result is not None else None
+            result = _of_keras(network, model, result)
+    except ValueError as error:
+        if not network.culprit:
+            raise
+        return {"raises": "ValueError", "names the layer": "culprit" in str(error)}
+    return network.look(result)
+
+
+@functools.cache
+def _remembered(answer, *arguments):
+    """What a misconception does, which is the same every time."""
+    try:
+        return _called(answer, *arguments), None
+    except Exception as error:
+        return None, error
+
+
+def use(answer, network: Network, *arguments):
+    """Build the network, have it pruned by the answer, and return what is to be compared."""
+    if not getattr(answer, "is_misconception", False):
+        with as_the_network_asks(network):
+            return _called(answer, network, *arguments)
+    value, error = _remembered(answer, network, *arguments)
+    if error:
+        raise error.with_traceback(None)
+    return value
+
+
+# The oracle: the contract in float64, without Keras. The misconceptions are this with one method of their own.
+
+
+def of_mean_square(y, outputs):
+    """The gradient of this loss by the outputs, as below."""
+    return 2 * (outputs - y) / outputs.size
+
+
+def of_cross_entropy(y, logits):
+    shares = np.exp(logits) / np.sum(np.exp(logits), axis=1, keepdims=True)
+    return (shares - np.eye(logits.shape[1])[y]) / len(y)
+
+
+def sgd(rate, momentum=0.0):
+    def rule(velocity, gradient):
+        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
+        return velocity, velocity
+
+    return rule
+
+
+def adam(rate):
+    def rule(state, gradient):
+        step, mean, square = state or (0, 0.0, 0.0)
+        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        size = np.sqrt(square / (1 - 0.999**step)) + 1e-7
+        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
+
+    return rule
+
+
+class Pruning:
+    """The task done right; a method for each thing that people do otherwise.
+
+    `weights` has the weights of each layer, by its name.
+    """
+
+    ALLOWED = (
+        *("Dense", "Conv2D", "BatchNormalization", "ReLU", "Activation", "Dropout", "Flatten", "MaxPooling2D"),
+        *("AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"),
+    )
+
+    def __init__(self, network, percentage, structure, data, epochs):
+        self.network, self.percentage, self.structure = network, percentage, structure
+        self.data, self.epochs = data, epochs
+        self.weights = {layer.name: [np.float64(w) for w in layer.weights] for layer in network.layers}
+        self.masks, self.state, self.old = {}, {}, dict(UNTOUCHED)
+
+    def run(self) -> Result:
+        self.check()
+        if self.structure == "neurons":
+            self.remove()
+        if self.epochs:
+            self.train()
+        elif self.structure == "connections":
+            self.drop(self.fraction())
+        layers = [(layer.kind, layer.name, self.weights[layer.name]) for layer in self.network.layers]
+        return Result(layers, lambda: self.forward(self.network.points), self.old)
+
+    def fraction(self):
+        return self.percentage / 100
+
+    def check(self):
+        self.check_percentage()
+        self.check_structure()
+        self.check_data()
+
+    def check_percentage(self):
+        if not 0 <= self.percentage <= 100:
+            raise ValueError("percentage")
+
+    def check_structure(self):
+        if self.structure not in ("connections", "neurons"):
+            raise ValueError("structure")
+
+    def check_data(self):
+        if self.epochs and self.data is None:
+            raise ValueError("data")
+
+    # Connections.
+
+    def pruned(self) -> list:
+        return [layer for layer in self.network.layers if layer.kind in PRUNED]
+
+    def count(self, sparsity, size):
+        return round(sparsity * size)
+
+    def rank(self, weights):
+        """What the smallest of is dropped."""
+        return abs(weights)
+
+    def mask(self, weights, sparsity):
+        mask = np.ones(weights.size)
+        mask[np.argsort(self.rank(weights), axis=None, kind="stable")[: self.count(sparsity, weights.size)]] = 0
+        return mask.reshape(weights.shape)
+
+    def drop(self, sparsity):
+        for layer in self.pruned():
+            own = self.weights[layer.name]
+            self.masks[layer.name] = self.mask(own[0], sparsity)
+            own[0] = own[0] * self.masks[layer.name]
+
+    # Neurons.
+
+    def remove(self):
+        self.check_layers()
+        kept = self.kept()
+        units, stay = 1, [0]
+        for layer in self.network.layers:
+            own = self.weights[layer.name]
+            if layer.kind in PRUNED:
+                own[0] = self.without_inputs(layer, own[0], units, stay)
+                units, stay = len(layer.weights[0].T), kept.get(layer.name)
+                stay = list(range(units)) if stay is None else stay
+                self.weights[layer.name] = [array[..., stay] for array in own]
+            elif own:
+                self.weights[layer.name] = self.without_statistics(own, units, stay)
+
+    def rows(self, layer, size, units, stay):
+        """Which of so many numbers belong to the units that stay: one in each place, the places after each other."""
+        return [place * units + unit for place in range(size // units) for unit in stay]
+
+    def without_inputs(self, layer, kernel, units, stay):
+        size = kernel.shape[-2]
+        return kernel[..., self.rows(layer, size, units, stay), :]
+
+    def without_statistics(self, arrays, units, stay):
+        return [array[self.rows(None, len(array), units, stay)] for array in arrays]
+
+    def check_layers(self):
+        seen = False
+        for layer in self.network.layers:
+            seen |= layer.kind in PRUNED
+            if layer.kind not in self.ALLOWED and (seen or layer.kind != "Reshape"):
+                raise ValueError(layer.name)
+
+    def hidden(self) -> list:
+        """Pairs of a layer that loses units and the one that reads them."""
+        return list(pairwise(layer for layer in self.network.layers if layer.kind in PRUNED))
+
+    def kept(self) -> dict:
+        return {layer.name: self.stay(layer, self.scores(layer, reader)) for layer, reader in self.hidden()}
+
+    def stay(self, layer, scores) -> list:
+        gone = self.gone(len(scores))
+        if gone == len(scores):
+            self.nothing_left(layer)
+        return sorted(np.argsort(scores, kind="stable")[gone:].tolist())
+
+    def gone(self, units):
+        return round(self.fraction() * units)
+
+    def nothing_left(self, layer):
+        raise ValueError(layer.name)
+
+    def scores(self, layer, reader):
+        return np.array([self.score(layer, reader, unit) for unit in range(len(layer.weights[0].T))])
+
+    def score(self, layer, reader, unit):
+        return np.linalg.norm(self.incoming(layer, unit)) * np.linalg.norm(self.outgoing(layer, reader, unit))
+
+    def incoming(self, layer, unit):
+        return np.concatenate([np.ravel(np.float64(array)[..., unit]) for array in layer.weights])
+
+    def outgoing(self, layer, reader, unit):
+        units, kernel = len(layer.weights[0].T), np.float64(reader.weights[0])
+        return kernel[..., self.rows(reader, kernel.shape[-2], units, [unit]), :].ravel()
+
+    # The pass forward.
+
+    def forward(self, x, training=False):
+        return self.passes(x, training)[-1]
+
+    def passes(self, x, training) -> list:
+        """The input, and the output of each layer."""
+        values = [np.float64(x)]
+        for layer in self.network.layers:
+            values.append(self.of_layer(layer, values[-1], values[0], training))
+        return values
+
+    def of_layer(self, layer, x, first, training):
+        own, settings = self.weights[layer.name], layer.settings
+        if layer.kind in WITH_KERNEL:
+            x = self.product(layer, x, own[0]) + (own[1] if len(own) == 2 else 0.0)
+        elif layer.kind == "BatchNormalization":
+            gamma, beta = own[:2]
+            x = gamma * self.normalized(layer, x, training) + beta
+        elif layer.kind == "Add":
+            x = x + first
+        elif layer.kind == "Reshape":
+            x = x.reshape(len(x), *settings["target_shape"])
+        elif layer.kind == "Flatten":
+            x = x.reshape(len(x), -1)
+        elif layer.kind in ("MaxPooling2D", "AveragePooling2D"):
+            pool = tf.nn.max_pool2d if layer.kind == "MaxPooling2D" else tf.nn.avg_pool2d
+            x = pool(x, 2, 2, "VALID").numpy()
+        elif layer.kind in ("GlobalMaxPooling2D", "GlobalAveragePooling2D"):
+            x = (np.max if layer.kind == "GlobalMaxPooling2D" else np.mean)(x, (1, 2))
+        activation = "relu" if layer.kind == "ReLU" else settings.get("activation")
+        return np.maximum(x, 0) if activation == "relu" else np.tanh(x) if activation == "tanh" else x
+
+    def product(self, layer, x, kernel):
+        if layer.kind == "Dense":
+            return x @ kernel
+        convolve = tf.nn.conv2d if layer.kind == "Conv2D" else tf.nn.depthwise_conv2d
+        return convolve(x, kernel, [1, 1, 1, 1], "VALID").numpy()
+
+    def normalized(self, layer, x, training):
+        own = self.weights[layer.name]
+        mean, variance = own[2:]
+        if training:
+            mean, variance = np.mean(x, axis=0), np.var(x, axis=0)
+            own[2:] = [0.99 * old + 0.01 * new for old, new in zip(own[2:], (mean, variance), strict=True)]
+        return (x - mean) / np.sqrt(variance + 0.001)
+
+    # The training.
+
+    def train(self):
+        batches = self.batches()
+        done, steps = 0, self.epochs * len(batches)
+        for epoch in range(self.epochs):
+            for number, (x, y) in enumerate(batches):
+                done += 1
+                self.before(done, steps)
+                self.step(x, y)
+                if self.structure == "connections":
+                    self.after(done, steps, epoch, number == len(batches) - 1)
+
+    def batches(self):
+        return self.data.batches()
+
+    def before(self, done, steps):
+        """Nothing."""
+
+    def after(self, done, steps, epoch, at_the_end):
+        self.hold()
+        self.drop(self.sparsity_after(done, steps))
+
+    def hold(self):
+        for name, mask in self.masks.items():
+            self.weights[name][0] = self.weights[name][0] * mask
+
+    def sparsity_after(self, done, steps):
+        return self.fraction() * (1 - (1 - done / steps) ** self.power())
+
+    def power(self):
+        return 3
+
+    def step(self, x, y):
+        values = self.passes(x, self.in_training())
+        gradient = self.gradient_of_cost()(y, values[-1])
+        for layer, x, output in reversed(list(zip(self.network.layers, values[:-1], values[1:], strict=True))):
+            gradients, gradient = self.backward(layer, x, output, gradient)
+            self.move(layer, gradients)
+
+    def backward(self, layer, x, output, gradient):
+        """The gradients of a layer's weights and of its input; of the networks that are trained, the first may be a
+        batch normalization, and the others are Dense."""
+        if layer.kind == "BatchNormalization":
+            normalized = (output - self.weights[layer.name][1]) / self.weights[layer.name][0]
+            return [np.sum(gradient * normalized, axis=0), np.sum(gradient, axis=0)], None
+        kernel, bias = self.weights[layer.name]
+        gradient = gradient * (1 - output**2) if layer.settings.get("activation") == "tanh" else gradient
+        penalty = 2 * self.decay()
+        return [x.T @ gradient + penalty * kernel, np.sum(gradient, axis=0) + penalty * bias], gradient @ kernel.T
+
+    def move(self, layer, gradients):
+        for i, gradient in enumerate(gradients):
+            place = layer.name, i
+            change, self.state[place] = self.rule()(self.state.get(place), self.masked(layer, i, gradient))
+            self.weights[layer.name][i] = self.weights[layer.name][i] + change
+
+    def masked(self, layer, i, gradient):
+        return gradient
+
+    def in_training(self):
+        return True
+
+    def decay(self):
+        return self.network.decay
+
+    def rule(self):
+        return self.network.rule or adam(1e-3)
+
+    def gradient_of_cost(self):
+        return self.network.gradient_of_cost or of_cross_entropy
+
+
+@functools.cache
+def wanted(network, *arguments) -> dict:
+    return network.look(Pruning(network, *with_defaults(*arguments)).run())
+
+
+def with_defaults(percentage, structure="connections", data=None, epochs=0):
+    return percentage, structure, data, epochs
+
+
+# Numbers are held to the oracle's to this:
+CLOSE = {"atol": 2.5 * 10**-DECIMALS}
+
+
+def hold(answer, *cases):
+    """Each case is a network and the arguments after it."""
+    hold_each(answer, cases, lambda call: call.equals(wanted(*call.arguments), **CLOSE))
+
+
+# The networks.
+
+ROWS = np.array([[0.7, -0.6, 1.9], [2.1, 0.3, -0.4], [0.1, 1.2, 0.9], [1.4, -0.2, 0.5]], np.float32)
+POINTS = np.array([[0.7, -0.6, 1.9], [1.0, 3.1, -1.7], [0.0, 0.0, 0.0], [-0.3, 0.8, 0.2]], np.float32)
+TARGETS = nested(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, -1.0]]))
+
+
+def unit_scales(layer: Layer, *scales) -> Layer:
+    """The same layer with each unit's incoming weights at another scale."""
+    kernel, *bias = layer.weights
+    return replace(layer, weights=(kernel * np.float32(scales), *bias))
+
+
+DENSE = Network(
+    (3,),
+    (
+        dense("first", 3, 5, activation="relu"),
+        dense("second", 5, 4, activation="relu"),
+        # Its weights are the smallest of all: a common threshold for all layers drops most of them.
+        unit_scales(dense("out", 4, 2), 0.3, 0.2),
+    ),
+    POINTS,
+    look=facts,
+)
+EQUAL = Network(
+    (3,),
+    (Layer("Dense", "out", (np.float32([[0.5, -0.5, 0.5, 0.5]] * 3), np.float32([1, 0, 0, 0]))),),
+    POINTS,
+    note=", all weights 0.5 or −0.5",
+    look=makeup,
+)
+IMAGES = np.round(RANDOM.uniform(-0.6, 1.7, size=(4, 4, 4, 2)), 2).astype(np.float32)
+CONVOLUTION = Network(
+    (4, 4, 2),
+    (
+        convolution("conv", 2, 2, 2, 3),
+        norm("norm", 3),
+        other("ReLU", "relu"),
+        Layer("DepthwiseConv2D", "depth", (normal(2, 2, 3, 1), normal(3))),
+        other("Flatten", "flat"),
+        dense("out", 12, 2),
+    ),
+    IMAGES,
+    look=facts,
+)
+SKIP = Network(
+    (3,),
+    (dense("body", 3, 3, activation="relu"), other("Add", "sum"), dense("out", 3, 2)),
+    POINTS,
+    functional=True,
+    look=facts,
+)
+
+
+def test_one_shot(answer):
+    """Connections at once: so many of the smallest weights of each kernel, the last one too, are 0"""
+    hold(answer, (DENSE, 50), (DENSE, 12.5, "connections"))
+
+
+def test_ends(answer):
+    """0 drops nothing, 100 everything but the biases"""
+    hold(answer, (DENSE, 0, "connections"), (DENSE, 100.0, "connections"))
+
+
+def test_ties(answer):
+    """The number is exact where magnitudes are equal"""
+    hold(answer, (EQUAL, 60, "connections"))
+
+
+def test_other_layers(answer):
+    """Convolutions too; batch normalization, DepthwiseConv2D and a skip connection stay"""
+    hold(answer, (CONVOLUTION, 60, "connections"), (SKIP, 60, "connections"))
+
+
+TABLE = Data(nested(ROWS), TARGETS, 2)
+STEPS = Data(nested(np.concatenate([ROWS, ROWS[::-1] * 0.6])), TARGETS * 2, 2)
+RATE = 0.12
+TRAINED = Network(
+    (3,),
+    (dense("hidden", 3, 4, activation="tanh"), dense("out", 4, 2)),
+    POINTS,
+    note=f", compiled with SGD({RATE})",
+    optimizer=lambda: keras.optimizers.SGD(RATE),
+    rule=sgd(RATE),
+    gradient_of_cost=of_mean_square,
+    look=facts,
+)
+
+
+def test_gradual(answer):
+    """Connections with training: after each step the sparsity of the schedule, from 0 at step 0 to the end"""
+    hold(answer, (TRAINED, 60, "connections", STEPS, 1), (TRAINED, 60, "connections", TABLE, 3))
+
+
+def test_one_step(answer):
+    """With a single step, all is dropped after it"""
+    hold(answer, (TRAINED, 70, "connections", Data(nested(ROWS), TARGETS, 4), 1))
+
+
+MOMENTUM = replace(
+    TRAINED,
+    note=f", compiled with SGD({RATE}, momentum=0.9), used",
+    optimizer=lambda: keras.optimizers.SGD(RATE, momentum=0.9),
+    rule=sgd(RATE, 0.9),
+)
+
+
+def test_held(answer):
+    """What is dropped stays 0, with momentum too; the optimizer's state is fresh"""
+    traced = replace(MOMENTUM, traced=True)
+    hold(answer, (MOMENTUM, 60, "connections", STEPS, 1), (traced, 75, "connections", STEPS, 2))
+
+
+# A unit of `first` has a small kernel and a large bias. Scored after units of `first` are gone, other units of `second`
+# stay.
+NEURONS = Network(
+    (3,),
+    (
+        unit_scales(dense("first", 3, 6, bias=2, activation="relu"), 1.0, 0.02, 1.4, 0.5, 2.0, 0.7),
+        unit_scales(dense("second", 6, 5, bias=0, activation="relu"), 0.5, 3.0, 1.0, 1.5, 0.8),
+        dense("out", 5, 2),
+    ),
+    POINTS,
+    look=facts,
+)
+
+
+def test_neurons(answer):
+    """Neurons: the hidden units with the lowest scores go, the layers get smaller, the last one's units stay"""
+    hold(answer, (NEURONS, 50, "neurons"), (NEURONS, 12.5, "neurons"))
+
+
+PICTURES = np.round(RANDOM.uniform(-0.6, 1.7, size=(4, 6, 6, 2)), 2).astype(np.float32)
+CHANNELS = Network(
+    (6, 6, 2),
+    (
+        convolution("first", 2, 2, 2, 4, bias=False),
+        norm("norm", 4),
+        other("ReLU", "relu"),
+        other("MaxPooling2D", "pool"),
+        convolution("second", 1, 2, 4, 3),
+        other("Flatten", "flat"),
+        dense("hidden", 6, 4, activation="tanh"),
+        dense("out", 4, 2),
+    ),
+    PICTURES,
+    look=facts,
+)
+FLAT = Network(
+    (32,),
+    (
+        norm("input_norm", 32),
+        other("Reshape", "image", target_shape=(4, 4, 2)),
+        convolution("conv", 2, 2, 2, 5),
+        other("Activation", "tanh", activation="tanh"),
+        other("Dropout", "drop", rate=0.5),
+        other("Flatten", "flat"),
+        norm("norm", 45),
+        dense("out", 45, 3),
+    ),
+    IMAGES.reshape(4, 32),
+    functional=True,
+    look=facts,
+)
+ALL_CONVOLUTIONS = Network(
+    (4, 4, 2),
+    (
+        convolution("first", 1, 1, 2, 4, activation="relu"),
+        other("AveragePooling2D", "pool", pool_size=2),
+        convolution("last", 2, 2, 4, 3),
+        other("GlobalMaxPooling2D", "maximum"),
+    ),
+    IMAGES,
+    look=facts,
+)
+
+
+def test_channels(answer):
+    """Channels too, through pooling, batch normalization and Flatten"""
+    hold(answer, (CHANNELS, 50, "neurons"))
+
+
+def test_other_networks(answer):
+    """Functional models, a Reshape at first, batch normalization after Flatten, a convolution at last"""
+    hold(answer, (FLAT, 40, "neurons"), (ALL_CONVOLUTIONS, 50, "neurons"))
+
+
+def test_fine_tuned(answer):
+    """Neurons with training: the smaller network trains, from the weights that stay"""
+    hold(answer, (MOMENTUM, 50, "neurons", TABLE, 2))
+
+
+def compiled(network: Network, rate: float, note: str = "", **settings) -> Network:
+    return replace(
+        network,
+        note=f"{note}, compiled with SGD({rate})",
+        optimizer=lambda: keras.optimizers.SGD(rate),
+        rule=sgd(rate),
+        gradient_of_cost=of_mean_square,
+        **settings,
+    )
+
+
+NORMED = compiled(
+    Network((3,), (norm("norm", 3), dense("out", 3, 2)), POINTS, look=facts),
+    0.03,
+)
+
+
+def test_training_mode(answer):
+    """The layers run in training mode while training, and not afterwards"""
+    data = Data(nested(4 * ROWS), TARGETS, 2)
+    hold(answer, (NORMED, 40, "connections", data, 1))
+
+
+def half_square(y, prediction):
+    return 0.5 * (y - prediction) ** 2
+
+
+def penalized(layer: Layer) -> Layer:
+    penalty = keras.regularizers.L2(0.1)
+    return replace(layer, settings=layer.settings | {"kernel_regularizer": penalty, "bias_regularizer": penalty})
+
+
+PENALIZED = replace(
+    compiled(TRAINED, 0.2, ", an L2 penalty on kernels and biases, a loss function", decay=0.1),
+    layers=tuple(map(penalized, TRAINED.layers)),
+    loss=half_square,
+    gradient_of_cost=lambda y, outputs: of_mean_square(y, outputs) / 2,
+)
+
+
+def test_loss(answer):
+    """The loss is the model's, a function too, with the regularization of its layers"""
+    hold(answer, (PENALIZED, 30, "connections", TABLE, 1))
+
+
+UNCOMPILED = Network((3,), (dense("out", 3, 2),), 10 * POINTS, note=", not compiled", look=facts)
+
+
+def test_uncompiled(answer):
+    """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
+    data = Data(nested(ROWS[::-1]), (0, 1, 1, 0), 2)
+    hold(answer, (UNCOMPILED, 20, "connections", data, 2))
+
+
+def test_tuples(answer):
+    """A tuple (x, y) is cut in its order into batches of 32, the last one shorter"""
+    x = np.concatenate([ROWS] * 13)[:50] * np.linspace(0.2, 1.4, 50)[:, None]
+    hold(answer, (TRAINED, 60, "connections", Data(nested(x), (TARGETS * 13)[:50]), 2))
+
+
+def test_the_model_is_left_alone(answer):
+    """The model given and its optimizer stay as they were"""
+    network = compiled(replace(TRAINED, look=old), 0.1)
+    cases = [(network, 50, "connections"), (network, 50, "neurons"), (network, 50, "connections", TABLE, 1)]
+    hold_each(answer, cases, lambda call: call.equals(UNTOUCHED))
+
+
+def test_wrong_arguments(answer):
+    """A percentage outside of 0 to 100, another structure, epochs without data: a ValueError"""
+    cases = [(DENSE, percentage, "connections") for percentage in (-1, 100.5, float("nan"))]
+    cases += [(DENSE, 50, "neuron"), (DENSE, 50, "connections", None, 1)]
+    hold_each(answer, cases, lambda call: call.raises(ValueError))
+
+
+def guilty(network: Network, **changes: Layer) -> Network:
+    """The same network in which some layers are others; the one to blame is called `culprit`."""
+    layers = tuple(changes.get(layer.name, layer) for layer in network.layers)
+    return replace(network, layers=layers, culprit=True, look=names_the_layer)
+
+
+NAMED = {"raises": "ValueError", "names the layer": True}
+FIRST, *_ = ALL_CONVOLUTIONS.layers
+EMPTIED = (
+    (guilty(NEURONS, second=dense("culprit", 6, 1), out=dense("out", 1, 2)), 60, "neurons"),
+    (guilty(ALL_CONVOLUTIONS, first=replace(FIRST, name="culprit")), 100, "neurons"),
+)
+
+
+def test_no_unit_left(answer):
+    """A layer that would be left with no unit is a ValueError that names it"""
+    for case in EMPTIED:
+        answer(*case).equals(NAMED)
+
+
+NORMALIZATION = Layer("LayerNormalization", "culprit", (np.ones(5, np.float32), np.zeros(5, np.float32)))
+REFUSED = (
+    guilty(SKIP, sum=other("Add", "culprit")),
+    guilty(DENSE, second=NORMALIZATION, out=dense("out", 5, 2)),
+    guilty(FLAT, tanh=other("Reshape", "culprit", target_shape=(3, 3, 5))),
+    guilty(CONVOLUTION, depth=replace(CONVOLUTION.layers[3], name="culprit")),
+)
+
+
+def test_refused_layers(answer):
+    """Neurons: a layer around which units cannot be removed is a ValueError that names it"""
+    for network in REFUSED:
+        answer(network, 50, "neurons").equals(NAMED)
+
+
+@misconception
+def one_threshold_for_all(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the weights of all layers together. Each kernel loses the same fraction of its own weights: a mask for
+    each."""
+
+    class Wrong(Pruning):
+        def drop(self, sparsity):
+            names = [layer.name for layer in self.pruned()]
+            flat = np.concatenate([self.weights[name][0].ravel() for name in names])
+            parts = np.split(self.mask(flat, sparsity), np.cumsum([self.weights[name][0].size for name in names])[:-1])
+            for name, part in zip(names, parts, strict=True):
+                self.masks[name] = part.reshape(self.weights[name][0].shape)
+                self.weights[name][0] = self.weights[name][0] * self.masks[name]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def last_layer_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You left the kernel of the last layer alone. With "connections" it is pruned, too; only with "neurons" does the
+    last layer keep what it has."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return super().pruned()[:-1]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def only_dense_layers(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune the kernels of Dense layers only. Those of Conv2D layers are pruned, too."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in super().pruned() if layer.kind == "Dense"]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def depthwise_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune DepthwiseConv2D, too. Go by `isinstance(layer, (Dense, Conv2D))` rather than by who has a kernel."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def biases_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune the biases, too. They are few and matter much: kernels only."""
+
+    class Wrong(Pruning):
+        def drop(self, sparsity):
+            super().drop(sparsity)
+            for layer in self.pruned():
+                if len(own := self.weights[layer.name]) == 2:
+                    self.masks[layer.name, "bias"] = self.mask(own[1], sparsity)
+                    own[1] = own[1] * self.masks[layer.name, "bias"]
+
+        def hold(self):
+            for layer in self.pruned():
+                own = self.weights[layer.name]
+                own[0] = own[0] * self.masks.get(layer.name, 1.0)
+                own[1] = own[1] * self.masks.get((layer.name, "bias"), 1.0)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def every_weight_array(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune whatever a layer has, batch normalization too. Only the kernels of Dense and Conv2D layers are
+    pruned."""
+
+    class Wrong(Pruning):
+        def drop(self, sparsity):
+            for own in self.weights.values():
+                own[:] = [array * self.mask(array, sparsity) for array in own]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def smallest_numbers(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop the smallest numbers, the large negative ones first. The magnitude counts: `np.abs`."""
+
+    class Wrong(Pruning):
+        def rank(self, weights):
+            return weights
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def largest_dropped(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop the largest magnitudes. The small ones are those that can be spared."""
+
+    class Wrong(Pruning):
+        def rank(self, weights):
+            return -abs(weights)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def kept_instead(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You keep as many as should be dropped. `pruning_percentage` says how many go."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return 1 - super().fraction()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rounded_down(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of weights down. It is `round(...)`, with Python's round."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return int(sparsity * size)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rounded_up(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of weights up. It is `round(...)`, with Python's round."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return int(np.ceil(sparsity * size - 1e-9))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ties_all_dropped(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop all weights up to a threshold, so equal magnitudes go together. The number is exact: sort the places
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            count = self.count(sparsity, weights.size)
+            return (
+                np.float64(abs(weights) > np.sort(abs(weights), axis=None)[count - 1])
+                if count
+                else np.ones_like(weights)
+            )
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ties_all_kept(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop what lies below a threshold, so of equal magnitudes none goes. The number is exact: sort the places
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            count = self.count(sparsity, weights.size)
+            ranked = np.sort(abs(weights), axis=None)
+            return np.float64(abs(weights) >= (ranked[count] if count < weights.size else np.inf))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def percent_as_a_fraction(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You take the percentage for a fraction, so that 12.5 drops everything. 50 is half: divide by 100."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return min(self.percentage, 1)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def straight_line(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your sparsity grows evenly. The schedule is that of exercise 2 with power 3: fast at first, then slowly."""
+
+    class Wrong(Pruning):
+        def power(self):
+            return 1
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def squared(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule has power 2. The contract asks for power 3."""
+
+    class Wrong(Pruning):
+        def power(self):
+            return 2
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def begins_half_way(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule begins with a sparsity of 0.5. It begins at 0: nothing is dropped before the first step."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return self.fraction() + (0.5 - self.fraction()) * (1 - done / steps) ** 3
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def at_once_then_trained(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop all the weights before the training. With epochs it is gradual: after step n as many as the schedule
+    says."""
+
+    class Wrong(Pruning):
+        def before(self, done, steps):
+            if done == 1:
+                self.drop(self.fraction())
+
+        def after(self, done, steps, epoch, at_the_end):
+            self.hold()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def all_after_the_first_step(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """After the first step you have dropped everything. The schedule goes from step 0 to step N: look at what you give
+    it as `step` and `end_step`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return self.fraction()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def trained_then_at_once(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train, and drop the weights in the end. So the network cannot make up for what goes: drop after every
+    step."""
+
+    class Wrong(Pruning):
+        def after(self, done, steps, epoch, at_the_end):
+            if done == steps:
+                self.drop(self.fraction())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def schedule_in_each_epoch(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule ends with the first epoch, or begins anew in each. Count the steps through all epochs: N is `epochs
+    * len(train_data)`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            own = steps // self.epochs
+            return super().sparsity_after((done - 1) % own + 1, own)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ends_with_the_first_epoch(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule is through after the first epoch. N is the number of steps in all epochs: `epochs *
+    len(train_data)`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            own = steps // self.epochs
+            return super().sparsity_after(min(done, own), own)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def counted_from_zero(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your steps are counted from 0: after the first step you take the sparsity of step 0, and after the last the final
+    one has not come. After step n it is that of n, from 1 on."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return super().sparsity_after(done - 1, steps)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def counted_from_zero_to_the_end(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your steps are counted from 0 to N − 1, and your schedule ends there, so the first step drops nothing. Count from
+    1 to N."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return super().sparsity_after(done - 1, max(steps - 1, 1)) if steps > 1 else self.fraction()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ends_a_step_early(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule ends a step before the training does. N is the number of all steps: `epochs * len(train_data)`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            last = max(steps - 1, 1)
+            return super().sparsity_after(min(done, last), last)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def half_way_done(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your sparsity reaches its end before the training does. The schedule goes through to the last step, N."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return super().sparsity_after(min(done, steps / 2), steps / 2)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def once_an_epoch(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop weights at the end of an epoch only. The schedule counts steps: drop after each one."""
+
+    class Wrong(Pruning):
+        def after(self, done, steps, epoch, at_the_end):
+            self.hold()
+            if at_the_end:
+                self.drop(self.sparsity_after(done, steps))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def sparsity_by_epoch(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule counts epochs, so that the sparsity stays the same within one. It counts steps."""
+
+    class Wrong(Pruning):
+        def after(self, done, steps, epoch, at_the_end):
+            self.hold()
+            self.drop(self.sparsity_after(epoch + 1, self.epochs))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def dropped_before_the_step(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop weights before a step, with the sparsity that belongs after it. Step first, then drop."""
+
+    class Wrong(Pruning):
+        def before(self, done, steps):
+            if self.structure == "connections":
+                self.drop(self.sparsity_after(done, steps))
+
+        def after(self, done, steps, epoch, at_the_end):
+            self.hold()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def not_held_in_the_end(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop weights before each step and not after the last one, which moves them again. Drop after the step."""
+
+    class Wrong(Pruning):
+        def before(self, done, steps):
+            if self.structure == "connections":
+                super().after(done, steps, 0, False)
+
+        def after(self, done, steps, epoch, at_the_end):
+            pass
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def dropped_come_back(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the weights as the step has left them, so what was dropped may come back: the step has moved it away
+    from 0. Multiply by the old mask first."""
+
+    class Wrong(Pruning):
+        def hold(self):
+            pass
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def gradient_masked_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You mask the gradient and trust that what is dropped stays. The momentum of earlier steps still moves it: set it
+    to 0 after each step."""
+
+    class Wrong(Pruning):
+        def masked(self, layer, i, gradient):
+            return gradient * self.masks.get(layer.name, 1.0) if i == 0 else gradient
+
+        def hold(self):
+            pass
+
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                own, before = self.weights[layer.name], self.masks.get(layer.name, 1.0)
+                mask = self.mask(own[0] * before, sparsity)
+                own[0] = np.where(mask < before, 0.0, own[0])
+                self.masks[layer.name] = mask
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def trained_weights_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You multiply the first weights by the masks, and what was learnt is lost. Take the kernel as it is after the
+    step."""
+
+    class Wrong(Pruning):
+        def after(self, done, steps, epoch, at_the_end):
+            super().after(done, steps, epoch, at_the_end)
+            for layer in self.pruned():
+                self.weights[layer.name][0] = layer.weights[0] * self.masks[layer.name]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def masks_of_the_first_weights(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the weights as they were at first. What matters changes while the network trains: rank them as they are
+    after the step."""
+
+    class Wrong(Pruning):
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                self.masks[layer.name] = self.mask(np.float64(layer.weights[0]), sparsity)
+                self.weights[layer.name][0] = self.weights[layer.name][0] * self.masks[layer.name]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def never_trained(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You do not train: `train_data` and `epochs` change nothing."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.structure == "connections":
+                self.drop(self.fraction())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def one_epoch_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train for one epoch, whatever `epochs` says."""
+
+    class Wrong(Pruning):
+        def train(self):
+            self.epochs = 1
+            super().train()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def neurons_not_trained(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the neurons and do not train. With epochs the smaller network trains like the other one."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.structure == "connections":
+                super().train()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def trained_before_removal(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train the whole network and then remove neurons. The neurons go first, and the smaller network trains."""
+
+    class Wrong(Pruning):
+        def remove(self):
+            self.check_layers()
+            if self.epochs:
+                self.train()
+                self.epochs = 0
+            now = {layer.name: tuple(self.weights[layer.name]) for layer in self.network.layers}
+            old, self.network = (
+                self.network,
+                replace(
+                    self.network, layers=tuple(replace(layer, weights=now[layer.name]) for layer in self.network.layers)
+                ),
+            )
+            super().remove()
+            self.network = old
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def neurons_by_schedule_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """With "neurons" you prune connections as well while it trains. There the units go, and what is left stays
+    whole."""
+
+    class Wrong(Pruning):
+        def after_neurons(self):
+            self.structure = "connections"
+
+        def remove(self):
+            super().remove()
+            self.after_neurons()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def one_batch(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train on a whole tuple (x, y) as one batch. It is cut into batches of 32."""
+
+    class Wrong(Pruning):
+        def batches(self):
+            return [self.data.arrays()] if self.data.size is None else super().batches()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def last_batch_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You leave the last, shorter batch out. It trains, too."""
+
+    class Wrong(Pruning):
+        def batches(self):
+            return [batch for batch in super().batches() if len(batch[0]) == (self.data.size or 32)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def single_examples(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You iterate over a tuple (x, y) example by example, without batches. It is cut into batches of 32."""
+
+    class Wrong(Pruning):
+        def batches(self):
+            if self.data.size:
+                return super().batches()
+            return [(x[np.newaxis], y[np.newaxis]) for x, y in zip(*self.data.arrays(), strict=True)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def always_adam(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You always train with Adam(1e-3). Where the model is compiled, a fresh copy of its own optimizer does it."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            return adam(1e-3)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def sgd_without_its_settings(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has the learning rate of the model's and none of its other settings, such as momentum. Make it
+    from `get_config()`."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rate = -self.network.rule(None, 1.0)[0] if self.network.rule else None
+            return sgd(rate) if rate else super().rule()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def used_optimizer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train with the model's own optimizer and its old state, and change it. Make a fresh one:
+    `type(optimizer).from_config(optimizer.get_config())`."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if "used" in self.network.note:
+                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            super().train()
+            self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def state_of_the_old_optimizer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer begins with the state of the model's. It is a fresh one: `get_config()` and no variables."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if "used" in self.network.note:
+                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            super().train()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def mean_square_always(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You do not look at the loss that the model was compiled with. It is in `model.loss`."""
+
+    class Wrong(Pruning):
+        def gradient_of_cost(self):
+            return of_mean_square if self.network.gradient_of_cost else of_cross_entropy
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def probabilities_expected(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your default loss takes the outputs for probabilities. They are logits: `from_logits=True`."""
+
+    class Wrong(Pruning):
+        def gradient_of_cost(self):
+            def of_logarithm(y, outputs):
+                clipped, right = np.clip(outputs, 1e-7, 1 - 1e-7), np.eye(outputs.shape[1])[y]
+                gradient = 1 / np.sum(clipped, axis=1, keepdims=True) - right / clipped
+                return np.where(clipped == outputs, gradient, 0.0) / len(y)
+
+            return self.network.gradient_of_cost or of_logarithm
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def default_rate_of_sgd(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """A model that is not compiled trains with SGD at your hands. The default is Adam(1e-3)."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            return self.network.rule or sgd(0.01)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularization_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your loss lacks the regularization of the layers. Take `model.compute_loss(...)`, or add `sum(model.losses)`."""
+
+    class Wrong(Pruning):
+        def decay(self):
+            return 0.0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def inference_mode(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You call the model in inference mode while it trains. Say `training=True`: batch normalization and dropout need
+    to know."""
+
+    class Wrong(Pruning):
+        def in_training(self):
+            return False
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def biases_not_trained(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train the kernels only. All trainable variables train, the biases too."""
+
+    class Wrong(Pruning):
+        def masked(self, layer, i, gradient):
+            return gradient if i == 0 and layer.kind in PRUNED else gradient * 0.0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def pruned_in_place(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune the model that you were given. Work on a copy: `clone_model`, then `set_weights`."""
+
+    class Wrong(Pruning):
+        def run(self):
+            result = super().run()
+            result.old |= {"a new model came back": False, "the old one's weights are as before": False}
+            if self.epochs:
+                result.old["steps of its optimizer"] = self.epochs * len(self.batches())
+            return result
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def structure_ignored(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You never look at `structure`: connections are pruned, whatever it says."""
+
+    class Wrong(Pruning):
+        def __init__(self, network, percentage, structure, data, epochs):
+            super().__init__(network, percentage, "connections", data, epochs)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def neurons_set_to_zero(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You set the neurons to 0. They have to go, so that the arrays are smaller: make the layers anew with fewer
+    units."""
+
+    class Wrong(Pruning):
+        def remove(self):
+            self.check_layers()
+            for (layer, _), stay in zip(self.hidden(), self.kept().values(), strict=True):
+                stays = np.isin(np.arange(len(layer.weights[0].T)), stay)
+                self.weights[layer.name] = [array * stays for array in self.weights[layer.name]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def last_units_removed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove units of the last layer, too. Those are the network's outputs: they stay."""
+
+    class Wrong(Pruning):
+        def kept(self):
+            last = self.pruned()[-1]
+            scores = [np.linalg.norm(self.incoming(last, unit)) for unit in range(len(last.weights[0].T))]
+            return super().kept() | {last.name: self.stay(last, np.array(scores))}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove units of Dense layers only. The channels of Conv2D layers are units, too."""
+
+    class Wrong(Pruning):
+        def kept(self):
+            dense_layers = {layer.name for layer in self.pruned() if layer.kind == "Dense"}
+            return {name: stay for name, stay in super().kept().items() if name in dense_layers}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def first_hidden_layer_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove units of the first hidden layer only. All layers but the last Dense or Conv2D lose units."""
+
+    class Wrong(Pruning):
+        def kept(self):
+            return dict(list(super().kept().items())[:1])
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def highest_scores_removed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the units of the highest scores. The lowest are those that can be spared."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            return -super().scores(layer, reader)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def first_units_kept(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You keep the first units, as many as should stay. The scores say which."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            return -np.arange(len(layer.weights[0].T))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def incoming_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the incoming weights alone. The outgoing weights count as well: the product of both norms."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            return np.ones(1)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def incoming_kernel_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the norm of a unit's kernel alone. The bias stands beside it, and the outgoing weights count as
+    well: the product of both norms."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.linalg.norm(layer.weights[0][..., unit])
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def sum_of_the_kernel(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the sum of a unit's incoming magnitudes. That is a known score, and another one: this one is the
+    norm of incoming weights and bias times that of the outgoing weights."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.sum(abs(layer.weights[0][..., unit]))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def outgoing_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the outgoing weights alone. The incoming weights and the bias count as well: the product of both
+    norms."""
+
+    class Wrong(Pruning):
+        def incoming(self, layer, unit):
+            return np.ones(1)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def kernel_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your score leaves the bias out. It stands among the incoming weights."""
+
+    class Wrong(Pruning):
+        def incoming(self, layer, unit):
+            return np.float64(layer.weights[0])[..., unit].ravel()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def sums_of_magnitudes(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitudes in your scores. The norm is the root of the sum of squares, as in `neuron_scores`."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.sum(abs(self.incoming(layer, unit))) * np.sum(abs(self.outgoing(layer, reader, unit)))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the two norms in your scores. It is their product, as in `neuron_scores`."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.linalg.norm(self.incoming(layer, unit)) + np.linalg.norm(self.outgoing(layer, reader, unit))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def scored_after_removal(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score a layer after units of the one before are gone. All scores are of the weights of the model as given."""
+
+    class Wrong(Pruning):
+        def kept(self):
+            stay, kept = None, {}
+            for layer, reader in self.hidden():
+                if stay is not None:
+                    kernel = self.without_inputs(layer, layer.weights[0], *stay)
+                    layer = replace(layer, weights=(kernel, *layer.weights[1:]))
+                kept[layer.name] = self.stay(layer, self.scores(layer, reader))
+                stay = len(layer.weights[0].T), kept[layer.name]
+            return kept
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ranked_in_all_layers(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the units of all layers together. Each layer loses the same fraction of its own."""
+
+    class Wrong(Pruning):
+        def kept(self):
+            scored = [(layer, self.scores(layer, reader)) for layer, reader in self.hidden()]
+            together = np.concatenate([scores for _, scores in scored])
+            stays, at, kept = set(self.stay(None, together)), 0, {}
+            for layer, scores in scored:
+                own = [unit for unit in range(len(scores)) if at + unit in stays]
+                at += len(scores)
+                kept[layer.name] = own or self.nothing_left(layer)
+            return kept
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def units_rounded_down(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of units down. It is `round(...)`, with Python's round."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return int(self.fraction() * units)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def kept_units_rounded_down(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of units that stay down. So many go: `round(pruning_percentage / 100 * units)`."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return units - int((1 - self.fraction()) * units + 1e-9)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def as_many_kept(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You keep as many units as should go. `pruning_percentage` says how many go."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return units - super().gone(units)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """After the Flatten you take the numbers of a channel for neighbours. Channels are the last axis before it, so
+    those of one place are neighbours: `kernel.reshape(-1, channels, outputs)`."""
+
+    class Wrong(Pruning):
+        def rows(self, layer, size, units, stay):
+            places = size // units
+            return [unit * places + place for unit in stay for place in range(places)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side_in_kernels(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """In the kernel after a Flatten you take the numbers of a channel for neighbours. Channels are the last axis before
+    it, so those of one place are neighbours: `kernel.reshape(-1, channels, outputs)`."""
+
+    class Wrong(Pruning):
+        def rows(self, layer, size, units, stay):
+            if layer is None:
+                return super().rows(layer, size, units, stay)
+            places = size // units
+            return [unit * places + place for unit in stay for place in range(places)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def batch_norm_of_the_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the arrays of a batch normalization to the first ones. They belong to the units that stay: take those."""
+
+    class Wrong(Pruning):
+        def without_statistics(self, arrays, units, stay):
+            return [array[: len(stay) * len(array) // units] for array in arrays]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def batch_norm_made_anew(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your batch normalization begins anew, with gamma 1 and mean 0. It keeps the numbers of the units that stay, the
+    moving mean and variance too."""
+
+    class Wrong(Pruning):
+        def without_statistics(self, arrays, units, stay):
+            size = len(stay) * len(arrays[0]) // units
+            return [np.ones(size), np.zeros(size), np.zeros(size), np.ones(size)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def batch_norm_not_learnt(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You carry gamma and beta of a batch normalization over, and not its moving mean and variance. It has four
+    arrays."""
+
+    class Wrong(Pruning):
+        def without_statistics(self, arrays, units, stay):
+            gamma, beta, mean, variance = super().without_statistics(arrays, units, stay)
+            return [gamma, beta, np.zeros_like(mean), np.ones_like(variance)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def weights_made_anew(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """The layers of your smaller network begin anew. What stays keeps its weights: set them in the new layers."""
+
+    class Wrong(Pruning):
+        def remove(self):
+            super().remove()
+            self.weights = {name: self.anew(own) for name, own in self.weights.items()}
+
+        def anew(self, own):
+            # As the layers of these checks begin; four arrays are those of a batch normalization.
+            return [array * 0.0 + (len(own) == 4 and i in (0, 3)) for i, array in enumerate(own)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def next_kernel_of_the_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the next kernel to its first rows. Those of the units that stay are needed."""
+
+    class Wrong(Pruning):
+        def without_inputs(self, layer, kernel, units, stay):
+            size = kernel.shape[-2]
+            return kernel[..., : size // units * len(stay), :]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def no_limits(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You do not look whether the percentage is from 0 to 100. Anything else, NaN too, is a ValueError."""
+
+    class Wrong(Pruning):
+        def check_percentage(self):
+            self.percentage = float(np.clip(np.nan_to_num(self.percentage, posinf=100.0), 0, 100))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def nan_slips_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """NaN passes your check of the percentage: neither `p < 0` nor `p > 100` is true of it. Ask `not 0 <= p <= 100`."""
+
+    class Wrong(Pruning):
+        def check_percentage(self):
+            if self.percentage < 0 or self.percentage > 100:
+                raise ValueError("percentage")
+            self.percentage = np.nan_to_num(self.percentage)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def ends_refused(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You refuse 0 or 100 percent. Both are allowed: with "connections", 100 leaves the biases."""
+
+    class Wrong(Pruning):
+        def check_percentage(self):
+            if not 0 < self.percentage < 100:
+                raise ValueError("percentage")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def any_structure(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """A structure that you do not know is taken for one of the two. Raise ValueError."""
+
+    class Wrong(Pruning):
+        def check_structure(self):
+            self.structure = "neurons" if self.structure == "neurons" else "connections"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def else_neurons(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Whatever is not "connections" is "neurons" to you. A structure that is neither is a ValueError."""
+
+    class Wrong(Pruning):
+        def check_structure(self):
+            self.structure = "connections" if self.structure == "connections" else "neurons"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def unknown_structure_passed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """With a structure that is neither you return a copy that is not pruned. Raise ValueError."""
+
+    class Wrong(Pruning):
+        def check_structure(self):
+            if self.structure not in ("connections", "neurons"):
+                self.percentage, self.structure = 0, "connections"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def data_not_asked_for(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """With epochs and no data you return a model that has not trained. Raise ValueError."""
+
+    class Wrong(Pruning):
+        def check_data(self):
+            self.epochs = self.epochs if self.data else 0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def one_unit_stays_anyway(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You leave a layer one unit where all should go. That is a ValueError, with the layer's name."""
+
+    class Wrong(Pruning):
+        def stay(self, layer, scores):
+            return super().stay(layer, scores) if self.gone(len(scores)) < len(scores) else [int(np.argmax(scores))]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def unnamed_layer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your errors do not say which layer they are about. Put `layer.name` into the message."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            try:
+                super().check_layers()
+            except ValueError:
+                raise ValueError("a layer") from None
+
+        def nothing_left(self, layer):
+            raise ValueError("a layer")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def empty_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your error for a layer with no unit left does not say which one. Put `layer.name` into the message."""
+
+    class Wrong(Pruning):
+        def nothing_left(self, layer):
+            raise ValueError("a layer")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def any_layer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove units around any layer, and where the shapes do not fit Keras complains. Look at the layers first: one
+    that is not in the list, such as a skip connection's Add, is a ValueError with its name."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            if any(layer.kind == "Add" for layer in self.network.layers):
+                raise ValueError("shapes")
+            if any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
+                self.network = replace(self.network, layers=())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def only_sums_refused(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You refuse skip connections and let every other layer pass. Only the layers of the list are allowed, and Reshape
+    before the first of them that is pruned."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            if any(layer.kind == "Add" for layer in self.network.layers):
+                super().check_layers()
+            elif any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
+                self.network = replace(self.network, layers=())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def reshape_refused(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You refuse a Reshape before the first Dense or Conv2D layer. It is allowed there: no units have gone yet."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            for layer in self.network.layers:
+                if layer.kind not in self.ALLOWED:
+                    raise ValueError(layer.name)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def reshape_anywhere(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let a Reshape pass anywhere. Behind a layer that loses units its shape no longer fits: it is allowed before
+    the first Dense or Conv2D only."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            if any(layer.kind == "Reshape" and layer.name == "culprit" for layer in self.network.layers):
+                self.network = replace(self.network, layers=())
+            super().check_layers()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+HINTS = (
+    "Three pieces: a copy of the model, a rule for what goes, and a training loop. Begin with the copy and "
+    '"connections" without training: for each Dense and Conv2D layer a mask, and the masked kernel assigned. '
+    'The loop then does the same after each step, with the sparsity of the schedule. For "neurons" find out first, '
+    "on paper, which numbers of which arrays belong to a unit.",
+    "The loop: count the steps from 1 through all epochs; after a step take the kernel times the old mask, make a new "
+    "one from that by `polynomial_sparsity(n, 0, N, 0.0, percentage / 100)`, and assign the kernel times the new one. "
+    "Neurons: go through pairs of consecutive Dense and Conv2D layers. With `units = kernel.shape[-1]`, the incoming "
+    "weights are `kernel.reshape(-1, units)`, the outgoing ones `next_kernel.reshape(-1, units, outputs)` with the "
+    "unit on axis 1, and `neuron_scores` says which stay.",
+    "Then go through all layers in order and remember the units of the last Dense or Conv2D and which of them stay. A "
+    "kernel loses inputs by `kernel.reshape(-1, units, outputs)[:, stay].reshape(*kernel.shape[:-2], -1, outputs)`, "
+    "then its own units on the last axis, as its bias does; each array of a batch normalization by "
+    "`array.reshape(-1, units)[:, stay].reshape(-1)`. Make the smaller network with `clone_model(source, "
+    'clone_function=f)`, where `f` puts the number of units into the config as `"units"` or `"filters"`, and set the '
+    "weights layer by layer.",
+)
