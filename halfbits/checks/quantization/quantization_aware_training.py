@@ -14,6 +14,7 @@ from halfbits.checks.training import (
     as_the_network_asks,
     batches_of,
     both,
+    copied,
     nested,
     remembering,
     show_strategy,
@@ -804,7 +805,7 @@ class Training:
     def __init__(self, model, strategy):
         self.model, self.strategy, self.bits = model, strategy, strategy.weight_bits
         self.ranges, self.history = {}, {"loss": [], "weight_bits": []}
-        source = self.copy()
+        source = self.copied()
         self.start(source)
         self.norms = {layer.name: self.norm_after(layer, source) for layer in source.layers}
         self.folded_away = [norm.name for norm in self.norms.values() if norm]
@@ -813,6 +814,9 @@ class Training:
         self.network.compile(*(self.compiled_with() if model.compiled else self.default()))
 
     # The copy.
+
+    def copied(self, biased=()):
+        return copied(self.model, biased, lambda: self.copy(biased))
 
     def copy(self, biased=()):
         """The network again, in which one layer's output is the next one's input; some layers have a bias for sure."""
@@ -839,7 +843,7 @@ class Training:
         return norm.axis in (-1, len(layer.output.shape) - 1)
 
     def with_folds(self, source):
-        network = self.copy([name for name, norm in self.norms.items() if norm])
+        network = self.copied(tuple(name for name, norm in self.norms.items() if norm))
         for layer in source.layers:
             norm = self.norms[layer.name]
             network.get_layer(layer.name).set_weights(self.folded(layer, norm) if norm else layer.get_weights())
