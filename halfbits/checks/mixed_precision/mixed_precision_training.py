@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from halfbits.checks.training import Data, Network, as_the_network_asks, batches_of, both, remembering, show_strategy
+from halfbits.checks.training import (
+    Data,
+    Network,
+    as_the_network_asks,
+    batches_of,
+    both,
+    copied,
+    remembering,
+    show_strategy,
+)
 from halfbits.grading import exercise
 from halfbits.quiet import import_tensorflow
 
@@ -48,7 +56,6 @@ def _outcome(answer, network, strategy, data, epochs):
     """Build the network, have it trained by the answer, and return what is to be compared."""
     policy_before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32")
-    random.seed(0)  # from which Keras draws the seeds of fresh weights: a copy without the weights is known by them
     try:
         with as_the_network_asks(network):
             model = network.build()
@@ -545,7 +552,7 @@ class Training:
         self.model, self.strategy = model, strategy
         self.scale, self.finite_steps = float(strategy.loss_scale), 0
         self.history = {"loss": [], "loss_scale": [], "skipped_steps": [], "demoted": []}
-        self.mixed = self.copy()
+        self.mixed = self.copied()
         self.fill()
         self.compile()
         self.overflows = {layer.name: 0 for layer in self.layers()}
@@ -562,6 +569,11 @@ class Training:
     def half(self):
         dtype = self.strategy.compute_dtype
         return dtype if dtype == "float32" else f"mixed_{dtype}"
+
+    def copied(self):
+        if type(self).copy is not Training.copy:
+            return self.copy()
+        return copied(self.model, tuple(self.policy(layer.name) for layer in self.model.layers), self.copy)
 
     def copy(self):
         config = self.model.get_config()

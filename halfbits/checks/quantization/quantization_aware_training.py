@@ -14,6 +14,7 @@ from halfbits.checks.training import (
     as_the_network_asks,
     batches_of,
     both,
+    copied,
     nested,
     remembering,
     show_strategy,
@@ -246,6 +247,10 @@ def mean_square(y, outputs):
     return tf.reduce_mean((y - outputs) ** 2)
 
 
+def half_mean_square(y, outputs):
+    return mean_square(y, outputs) / 2
+
+
 def cross_entropy(y, logits):
     return -tf.reduce_mean(tf.gather(tf.nn.log_softmax(logits), y, batch_dims=1))
 
@@ -266,6 +271,9 @@ def adam(rate):
         return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
 
     return rule
+
+
+ADAM = adam(1e-3)
 
 
 # The networks. Numbers are held to the oracle's to this:
@@ -314,10 +322,12 @@ def one_layer(rate=0.0, momentum=0.0, decay=0.0, loss="mse", is_compiled=True, s
     return build
 
 
-def reference_of_one(strategy, rate=0.0, scale=1.0, **settings) -> Reference:
+@functools.cache
+def one_trained(strategy, data, epochs=1, rate=0.0, momentum=0.0, scale=1.0, **settings) -> Reference:
+    """The layer `out`, trained by the oracle."""
     weights = {"out": (KERNELS["out"] * np.float32(scale), BIASES["out"])}
-    settings = {"rule": sgd(rate), **settings}
-    return Reference(lambda net, x: net.dense("out", x), weights, strategy, **settings)
+    settings = {"rule": sgd(rate, momentum), **settings}
+    return Reference(lambda net, x: net.dense("out", x), weights, strategy, **settings).train(data.batches(), epochs)
 
 
 def uneven() -> keras.Model:
@@ -515,7 +525,7 @@ def test_one_layer(answer):
     network = Network(ONE, one_layer(), outputs(POINTS))
     for bits in (3, 5), (5, 3):
         strategy = QuantizationStrategy(*bits, per_channel=False)
-        wanted = reference_of_one(strategy).train(TABLE.batches()).facts(POINTS)
+        wanted = one_trained(strategy, TABLE).facts(POINTS)
         answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
@@ -523,7 +533,7 @@ def test_range_holds_zero(answer):
     """The range of the input is widened to hold 0, and 0 is exact on its grid"""
     for rows in (nested(np.array(ROWS) / 4 + 1), nested(np.array(ROWS) / 4 - 2)):
         strategy, data, points = QuantizationStrategy(8, 2), Data(rows, TARGETS, 4), (*rows, (0.0, 0.0, 0.0))
-        wanted = reference_of_one(strategy).train(data.batches()).facts(points)
+        wanted = one_trained(strategy, data).facts(points)
         answer(Network(ONE, one_layer(), outputs(points)), strategy, data, 1).equals(wanted, **CLOSE)
 
 
@@ -661,7 +671,7 @@ def test_moving_average(answer):
     """The range is a moving average: the first batch sets it, the later ones count a tenth, in all epochs"""
     strategy = QuantizationStrategy(8, 3)
     network = Network(ONE, one_layer(), outputs(POINTS), traced=True)
-    wanted = reference_of_one(strategy).train(BATCHES.batches(), 2).facts(POINTS)
+    wanted = one_trained(strategy, BATCHES, 2).facts(POINTS)
     answer(network, strategy, BATCHES, 2).equals(wanted, **CLOSE)
 
 
@@ -669,14 +679,14 @@ def test_updated_first(answer):
     """In a step the range takes the batch in, then the input is rounded with it"""
     strategy = QuantizationStrategy(8, 3)
     network = Network(ONE, one_layer(), losses)
-    wanted = reference_of_one(strategy).train(BATCHES.batches()).losses()
+    wanted = one_trained(strategy, BATCHES).losses()
     answer(network, strategy, BATCHES, 1).equals(wanted, **CLOSE)
 
 
 def test_frozen(answer):
     """After training the ranges stay: an example's output does not depend on what else the model is given"""
     strategy = QuantizationStrategy(8, 3)
-    wanted = reference_of_one(strategy).train(BATCHES.batches()).facts(POINTS)
+    wanted = one_trained(strategy, BATCHES).facts(POINTS)
     wanted |= {"the same after another batch": True, "the same one by one": True}
     answer(Network(ONE, one_layer(), frozen(POINTS)), strategy, BATCHES, 1).equals(wanted, **CLOSE)
 
@@ -692,7 +702,7 @@ def test_straight_through(answer):
     rate = 0.06
     for per_channel in True, False:
         strategy = QuantizationStrategy(2, 8, per_channel)
-        net = reference_of_one(strategy, rate).train(TABLE.batches(), 4)
+        net = one_trained(strategy, TABLE, 4, rate)
         network = Network(f"{ONE}, compiled with SGD({rate})", one_layer(rate), both(outputs(POINTS), losses))
         answer(network, strategy, TABLE, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
 
@@ -718,7 +728,7 @@ def test_schedule(answer):
         for epoch in range(epochs):
             taken = schedule.get(epoch, taken)
             wanted.append(taken)
-        net = reference_of_one(strategy).train(data.batches(), epochs)
+        net = one_trained(strategy, data, epochs)
         call = answer(network, strategy, data, epochs)
         call.equals(net.facts(POINTS) | net.losses() | {"weight_bits": wanted}, **CLOSE)
 
@@ -728,7 +738,7 @@ def test_tuples(answer):
     rate, strategy = 0.06, QuantizationStrategy(2, 3)
     x = np.array(ROWS * 13)[:50] * np.linspace(0.2, 1.4, 50)[:, None]
     data = Data(nested(x), (TARGETS * 13)[:50])
-    wanted = reference_of_one(strategy, rate).train(data.batches(), 2).facts(POINTS)
+    wanted = one_trained(strategy, data, 2, rate).facts(POINTS)
     network = Network(f"{ONE}, compiled with SGD({rate})", one_layer(rate), outputs(POINTS))
     answer(network, strategy, data, 2).equals(wanted, **CLOSE)
 
@@ -740,11 +750,7 @@ def half_square(y, prediction):
 def test_loss_and_optimizer(answer):
     """Loss, regularization and optimizer are the model's; its state is fresh, and kept when the bits change"""
     settings, strategy = {"momentum": 0.5, "decay": 0.1}, QuantizationStrategy(3, 8, schedule={2: 2})
-
-    def half(y, prediction):
-        return mean_square(y, prediction) / 2
-
-    net = reference_of_one(strategy, loss=half, rule=sgd(0.1, 0.5), decay=0.1).train(TABLE.batches(), 4)
+    net = one_trained(strategy, TABLE, 4, 0.1, **settings, loss=half_mean_square)
     network = Network(
         f"{ONE}, an L2 penalty on kernel and bias, a loss function, SGD with momentum, used",
         one_layer(0.1, **settings, loss=half_square),
@@ -756,7 +762,7 @@ def test_loss_and_optimizer(answer):
 def test_uncompiled(answer):
     """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
     strategy, data = QuantizationStrategy(2, 8), Data(nested(50 * np.array(ROWS)), (0, 1, 1, 0), 4)
-    net = reference_of_one(strategy, scale=1 / 16, loss=cross_entropy, rule=adam(1e-3)).train(data.batches(), 3)
+    net = one_trained(strategy, data, 3, scale=1 / 16, loss=cross_entropy, rule=ADAM)
     network = Network(f"{ONE}, not compiled", one_layer(is_compiled=False, scale=1 / 16), losses)
     answer(network, strategy, data, 3).equals(net.losses(), **CLOSE)
 
@@ -804,7 +810,7 @@ class Training:
     def __init__(self, model, strategy):
         self.model, self.strategy, self.bits = model, strategy, strategy.weight_bits
         self.ranges, self.history = {}, {"loss": [], "weight_bits": []}
-        source = self.copy()
+        source = self.copied()
         self.start(source)
         self.norms = {layer.name: self.norm_after(layer, source) for layer in source.layers}
         self.folded_away = [norm.name for norm in self.norms.values() if norm]
@@ -813,6 +819,9 @@ class Training:
         self.network.compile(*(self.compiled_with() if model.compiled else self.default()))
 
     # The copy.
+
+    def copied(self, biased=()):
+        return copied(self.model, biased, lambda: self.copy(biased))
 
     def copy(self, biased=()):
         """The network again, in which one layer's output is the next one's input; some layers have a bias for sure."""
@@ -839,7 +848,7 @@ class Training:
         return norm.axis in (-1, len(layer.output.shape) - 1)
 
     def with_folds(self, source):
-        network = self.copy([name for name, norm in self.norms.items() if norm])
+        network = self.copied(tuple(name for name, norm in self.norms.items() if norm))
         for layer in source.layers:
             norm = self.norms[layer.name]
             network.get_layer(layer.name).set_weights(self.folded(layer, norm) if norm else layer.get_weights())
