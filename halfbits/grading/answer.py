@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import Any
@@ -16,6 +17,7 @@ from halfbits.grading.values import difference, show, snapshot, unchanged
 _NO_VALUE = object()
 _ENOUGH_FAILURES = 100
 _MESSAGE_CHARACTERS = 300
+_REMEMBERED: dict[tuple, Call] = {}
 
 
 class Mismatch(AssertionError):
@@ -84,6 +86,11 @@ class Call:
         self.failed = True
         raise Mismatch(self, (because(self) if callable(because) else because) or reason)
 
+    def does_as(self, other: Call) -> None:
+        """Take over what came out of another call."""
+        self.returned, self.raised = other.returned, other.raised
+        self.mutated, self.output = other.mutated, other.output
+
     @property
     def text(self) -> str:
         """The call as a person would write it."""
@@ -119,6 +126,7 @@ class Answer:
         budget: the time that all calls together may take.
         formats: how to show an argument, by the position of the parameter.
         use: how to exercise an answer that is not simply called, such as a class: gets the answer and the arguments.
+        ours: whether it is one of our misconceptions, which does the same every time: what it did is remembered.
     """
 
     def __init__(
@@ -128,19 +136,41 @@ class Answer:
         budget: Budget,
         formats: dict[int, Callable] | None = None,
         use: Callable | None = None,
+        ours: bool = False,
     ):
         self.function = function
         self._use = use
+        self._ours = ours
         self._name = name
         self._budget = budget
         self._formats = formats or {}
         self.calls: list[Call] = []
         self.changed_names: set[str] = set()
+        self._times: Counter[tuple] = Counter()
 
     def __call__(self, *arguments) -> Call:
         """Call the answer with copies of the arguments and record what it does; only `TimeExpired` comes through."""
         call = Call(self._name, snapshot(arguments), self._formats)
         self.calls.append(call)
+        key = self._memory_key(arguments) if self._ours else None
+        if key in _REMEMBERED:
+            call.does_as(_REMEMBERED[key])
+            return call
+        self._record(call, arguments)
+        if key is not None:
+            _REMEMBERED[key] = call
+        return call
+
+    def _memory_key(self, arguments: tuple) -> tuple | None:
+        """What tells this call from others: the arguments, and how often this answer has been called with them."""
+        try:
+            key = self.function, self._name, pickle.dumps(arguments)
+        except Exception:  # what cannot be pickled may raise anything
+            return None
+        self._times[key] += 1
+        return *key, self._times[key]
+
+    def _record(self, call: Call, arguments: tuple) -> None:
         given, state = snapshot(arguments), ProcessState()
         try:
             with quiet(call.output):
@@ -153,7 +183,6 @@ class Answer:
         finally:
             self.changed_names.update(state.restore())
         call.mutated = not unchanged(given, call.arguments)
-        return call
 
     def each(self, cases: Iterable[tuple], oracle: Callable, because: str | Callable[[Call], str] = "") -> None:
         """Call the answer on every case (smallest first) and compare with the oracle on the same arguments.
@@ -211,21 +240,9 @@ def own_codes(function: Callable) -> set[CodeType]:
     return {item.__code__ for item in map(inspect.unwrap, functions) if hasattr(item, "__code__")}
 
 
-_REPLAYED: dict[tuple, Call] = {}
-
-
 def replay(function: Callable, call: Call, budget: Budget, use: Callable | None) -> Call:
-    """Use a misconception in the way and with the arguments of a recorded call.
-
-    It does the same every time, and the checks make the same calls of every answer: each is replayed once only.
-    """
-    try:
-        key = function, call._name, pickle.dumps(call.arguments)
-    except Exception:  # what cannot be pickled may raise anything
-        return Answer(function, call._name, budget, use=use)(*call.arguments)
-    if key not in _REPLAYED:
-        _REPLAYED[key] = Answer(function, call._name, budget, use=use)(*call.arguments)
-    return _REPLAYED[key]
+    """Use a misconception in the way and with the arguments of a recorded call."""
+    return Answer(function, call._name, budget, use=use, ours=True)(*call.arguments)
 
 
 def agree(one: Call, other: Call) -> bool:

@@ -57,7 +57,8 @@ def _grade_on(exercise: Exercise, function) -> Report:
     shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
     if shortcut:
         return _forbidden(exercise, shortcut)
-    answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use)
+    ours = any(function is misconception for misconception in exercise.misconceptions.values())
+    answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use, ours)
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)

@@ -10,7 +10,7 @@
 #
 # After this lesson you can say what pruning removes and what each kind of it buys, build masks and schedules, use
 # TFMOT without falling into its traps, and judge a pruned network against baselines that had a chance. It takes about
-# an hour; all cells together run for less than a minute on two cores.
+# an hour; all cells together run for about a minute on two cores.
 #
 # ## 1. The question
 #
@@ -137,8 +137,8 @@ with style():
 # matrices of the old shape.
 #
 # A channel is a neuron of a convolution, used at every place of the image. Removing one takes a slice out of two
-# kernels, and after a `Flatten` out of one row for every place. *The network has 16 and 32 channels; we remove half.
-# Which share of its parameters goes?*
+# kernels; after a `Flatten` that slice of the second one is a row for every place. *The network has 16 and 32 channels;
+# we remove half. Which share of its parameters goes?*
 
 
 # %%
@@ -256,8 +256,9 @@ print("zeros: not a byte less in the file; half of them, 30 % less or better aft
 print("half the neurons: 70 % less, with no compressor")
 
 # %% [markdown]
-# **A pruned file is not smaller until it is compressed.** In memory it never is: whoever loads it unpacks it. Removing
-# half of the neurons of two layers leaves a little more than a quarter of the bytes, with no compressor at all.
+# **A pruned file is not smaller until it is compressed.** In memory it is not even then: what is loaded into dense
+# arrays is unpacked. Removing half of the neurons of two layers leaves a little more than a quarter of the bytes, with
+# no compressor at all.
 #
 # 2:4 has a format of its own: two values of four, and two bits each to say where they stood. *How many bits for four
 # fp16 weights instead of 64?*
@@ -497,10 +498,10 @@ assert (zeros[False] < 0.5).all()
 # %% [markdown]
 # ### 4.5 Accuracy against sparsity, and four honest baselines
 #
-# All of these start from the trained networks and get the *same* 10 epochs: one-shot per layer and global, gradual per
-# layer and global, a **random mask** (随机掩码), and the **dense** network. Beside them a **small dense network** (小型稠密网络)
-# with as many weights as are left, trained *from scratch* for all 30 epochs. *At 90 %: how far apart will one-shot, gradual
-# and the small network be?*
+# All of these start from the trained networks and get the *same* 10 epochs: one-shot and gradual, global (at 98 % also
+# per layer), a **random mask** (随机掩码), and the **dense** network. Beside them a **small dense network** (小型稠密网络)
+# with no more weights than are left, trained *from scratch* for all 30 epochs. *At 90 %: how far apart will one-shot,
+# gradual and the small network be?*
 #
 # Gradual uses the cubic schedule of Zhu and Gupta (2017):
 #
@@ -638,8 +639,9 @@ print("98 %: magnitude beats random by 20 points or more, and loses 5 or more to
 print("without the 10 epochs one-shot is 20 points or more worse still")
 
 # %% [markdown]
-# **F2.** Half the weights can go for nothing, and that is all: no gain over the dense network with the same training.
-# Without that last line of the table, fine-tuning would have passed for the merit of pruning.
+# **F2.** Half the weights can go for nothing, and that is all: no gain over the dense network with the same training
+# that stands out of the spread. Without that last line of the table nobody could tell a merit of pruning from one of the
+# 10 epochs.
 #
 # **The small dense network.** *Is it ahead or behind, at each sparsity?*
 
@@ -768,8 +770,8 @@ print("at 50 %, neurons lose 2 points or more to connections and to 2:4")
 # (回退, *weight rewinding*, Frankle et al., 2019); the **first** ones, before any training (the *lottery ticket*,
 # 彩票假设, Frankle & Carbin, 2019); or **new** random ones under the same mask. What we measure, exactly: *one* global mask
 # of 98 % a network, from the weights after 20 epochs, and 10 epochs of training with the same constant rate, from each
-# of the four. (The papers prune *iteratively*, in many rounds, and rewind the learning rate's schedule too.) *Which
-# comes last?*
+# of the four. (The papers prune mostly *iteratively*, in many rounds, and rewind the learning rate's schedule too.)
+# *Which comes last?*
 
 # %%
 starts = {
@@ -904,7 +906,7 @@ print("90 % zeros in each kernel; the wrapped model carries a mask as large as e
 
 # %%
 seldom = prune.PolynomialDecay(0.0, 0.9, begin_step=0, end_step=150)
-updates = [step for step in range(152) if seldom(step)[0]]
+updates = [step for step in range(1, 153) if seldom(step)[0]]  # the wrapper counts from 1
 last = float(seldom(updates[-1])[1])
 print(f"updates at {updates}; the last one asks for {last:.3f}")
 assert abs(last - polynomial_sparsity(100, 0, 150, 0, 0.9)) < 1e-6
@@ -1000,8 +1002,8 @@ assert "pruning_percentage" not in read
 # needs another kind of pruning, and a runtime that uses it. I measure at the real batch size. I report accuracy over
 # seeds beside the dense network with the same extra training, a random mask, and a small dense network of the same
 # number of weights trained from scratch, which needs no special kernel and kept up on the digits. I check what was
-# really reached: zeros in each kernel after `strip_pruning`, since an update that falls between two steps never
-# happens, and a mask on the gradient does not hold under momentum. Global ranking first, with an eye on layers that it
+# really reached: zeros in each kernel after `strip_pruning`, since an `end_step` that falls between two updates never
+# gets its own, and a mask on the gradient does not hold under momentum. Global ranking first, with an eye on layers that it
 # empties; sensitivity a layer where I doubt it. And I say what I measured when I say *rewinding*."
 
 # %% [markdown]
@@ -1031,11 +1033,12 @@ assert break_even == 0.125
 # %% [markdown]
 # **Should biases and batch normalization be pruned?** No: they are few, and each touches a whole unit.
 #
-# **May a pruned weight come back?** In our loop and in TFMOT, hardly: it stands at 0 when the next ranking is made.
+# **May a pruned weight come back?** In our loop, hardly: it stands at 0 when the next ranking is made. In TFMOT it stands
+# one update away from 0, and comes back where a single update exceeds the threshold, so with large learning rates.
 # Methods that let weights grow back exist (*dynamic sparse training*, 动态稀疏训练).
 #
 # **First prune or first quantize?** Prune, fine-tune, then quantize: the mask should be chosen on exact magnitudes, and
-# zero is on every quantization grid, so the zeros stay. Lesson 07 measures both orders.
+# zero is on every grid of lesson 04, so the zeros stay. Lesson 07 measures both orders.
 #
 # **Does pruning make training cheaper?** Not with masks (4.3). Removing units early does, since the matrices shrink.
 
@@ -1066,10 +1069,12 @@ display_quiz(pruning.quiz(), **QUIZ_LOOK)
 #   Too few steps for `frequency` (4.9) would look like this: count your steps first.
 #   [#973](https://github.com/tensorflow/model-optimization/issues/973),
 #   [#975](https://github.com/tensorflow/model-optimization/issues/975)
-# - **Keras 3.** "can only prune an object of the following types": the official guide fails with it.
+# - **The wrong Keras.** "can only prune an object of the following types", as for a model of Keras 3. The official guide
+#   failed with it.
 #   [tensorflow/tensorflow #62929](https://github.com/tensorflow/tensorflow/issues/62929),
 #   [tensorflow/model-optimization #1141](https://github.com/tensorflow/model-optimization/issues/1141)
-# - **A training loop of one's own** needs four calls on the callback.
+# - **A training loop of one's own** has to call the callback itself: `set_model`, `on_train_begin`, `on_epoch_end` (and
+#   `on_train_batch_begin`, which does nothing in 0.8.1).
 #   [#271](https://github.com/tensorflow/model-optimization/issues/271)
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #
 # After this lesson you can chain mixed precision, pruning and quantization without one step undoing another, say what
 # each step bought in bytes, time and accuracy, and defend the result in a review. It takes about forty minutes; all
-# cells together run for less than a minute on two cores.
+# cells together run for about a minute on two cores.
 #
 # ## 1. The question
 #
@@ -34,7 +34,7 @@
 # **Order**: train, remove neurons, zero connections, quantize; from the coarsest cut to the finest rounding. Each later
 # step must keep what the earlier ones made: QAT moves pruned weights away from 0 unless the mask is held.
 #
-# **Baseline** (基线): a small dense network from scratch, quantized. It may be as good, and it is one step instead of five.
+# **Baseline** (基线): a small dense network from scratch, quantized. It may be as good, with one training instead of four.
 
 # %% [markdown]
 # ## 3. What the source article says
@@ -255,8 +255,8 @@ def quantization_aware(step, weights, epochs, masks=None):
     return results[::-1]
 
 
-quantization_aware("int8, QAT", sparse_weights, 5)
-quantization_aware("int8, QAT, masks held", sparse_weights, 5, masks)
+_ = quantization_aware("int8, QAT", sparse_weights, 5)
+_ = quantization_aware("int8, QAT, masks held", sparse_weights, 5, masks)
 
 # %%
 assert zeros_in("int8, PTQ") > 0.79
@@ -282,21 +282,21 @@ print("PTQ and QAT within 2 points of each other")
 # %% [markdown]
 # ### 4.5 The other orders
 #
-# The same steps, epochs and rates, swapped in two places. **Quantize, then prune**: QAT on the narrow network, then 80 %
-# zeros under QAT. **Connections before neurons**: 80 % zeros in the wide network, then half of the units. *Which one ends
-# with fewer than 80 % zeros?*
+# The same steps and epochs, swapped in two places. **Quantize, then prune**: QAT on the narrow network, then 80 % zeros
+# under QAT, at its rate, which is half of the other. **Connections before neurons**: 80 % zeros in the wide network, then
+# half of the units. *Which one ends with fewer than 80 % zeros?*
 
 # %%
 quantized = quantization_aware("QAT, no zeros", cut_weights, 5)
 late_masks = [global_masks(own[::2], SPARSITY) for own in quantized]
-quantization_aware("QAT before zeros", quantized, 10, late_masks)
+_ = quantization_aware("QAT before zeros", quantized, 10, late_masks)
 
 wide_masks = [global_masks(own[::2], SPARSITY) for own in bf16_weights]
 wide_sparse = for_each_seed(train_in_float, bf16_weights, 10, wide_masks)
 cut_late = [strongest_units(own, NARROW)[0] for own in wide_sparse]
 left = [[kernel != 0 for kernel in own[::2]] for own in cut_late]
 tuned = for_each_seed(tune, cut_late, 10, left)
-quantization_aware("zeros before neurons", tuned, 5, left)
+_ = quantization_aware("zeros before neurons", tuned, 5, left)
 
 # %% tags=["nbval-ignore-output"]
 for step in ("int8, QAT, masks held", "QAT before zeros", "zeros before neurons"):
@@ -461,9 +461,10 @@ assert weight_bytes == 17_024
 assert rest > 1000
 
 # %% [markdown]
-# The rest, biases, scales and the graph, is touched by no step. The smaller the model, the more it counts.
+# The rest, biases, scales and the graph, does not shrink with the weights; PTQ even adds to it, with a scale for each
+# unit. The smaller the model, the more it counts.
 #
-# **Which step first when time is short?** PTQ: no training, a quarter of the file.
+# **Which step first when time is short?** PTQ: no training, and a quarter of the file where weights fill it.
 #
 # **When do the zeros pay in time?** With a kernel that reads them: 2:4 on sparse Tensor Cores, XNNPACK's sparse inference
 # for some CNNs (lesson 06). Then the pattern has to survive QAT too.
@@ -474,7 +475,7 @@ assert rest > 1000
 # **May fake quantization be computed in bf16?** Better not. The quotient x / scale would have 8 significant bits itself,
 # and near a threshold round to the wrong level. Keep it in float32.
 #
-# **And distillation?** The float network as a teacher in each fine-tuning; it combines with all of this (lesson 05).
+# **And distillation?** The float network as a teacher in each fine-tuning; it combines with all of this.
 
 # %% [markdown]
 # ## 7. Quiz
@@ -496,7 +497,7 @@ display_quiz(putting_it_together.quiz(), **QUIZ_LOOK)
 #   [tensorflow/model-optimization #513](https://github.com/tensorflow/model-optimization/issues/513); the scheme that keeps
 #   zeros, with its figures at 50 % sparsity:
 #   [#568](https://github.com/tensorflow/model-optimization/pull/568)
-# - **"How to keep the sparse mask unchanged during quantization?"** The same question with PyTorch and 2:4.
+# - **"Keep the sparse mask unchanged during quantization."** The same question for PyTorch.
 #   [NVIDIA/Model-Optimizer #122](https://github.com/NVIDIA/Model-Optimizer/issues/122)
 # - **Two compressions in one call fail.** Pruning and QAT together, an `AttributeError` in the sparsity report.
 #   [intel/neural-compressor #1422](https://github.com/intel/neural-compressor/issues/1422)
