@@ -193,13 +193,22 @@ def build(target: Target, force: bool) -> str:
     return f"made{kept}"
 
 
+def _names(target: Target) -> set[str]:
+    return {target.path.stem, str(target.path.relative_to(ROOT))}
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_number_formats; all where none is given")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="such as 02_number_formats or exercises/01_number_formats.ipynb; all where none is given",
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a notebook is out of date")
     parser.add_argument("--force", action="store_true", help="run all anew; overwrite edited notebooks, keeping a copy")
     options = parser.parse_args(arguments)
-    chosen = [t for t in targets(ROOT) if not options.names or t.path.stem in options.names]
+    chosen = [t for t in targets(ROOT) if not options.names or _names(t) & set(options.names)]
     if not chosen:
         parser.error(f"no source is called {', '.join(options.names)}")
     failed = False

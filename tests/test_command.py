@@ -1,0 +1,125 @@
+"""The command `halfbits`, on a notebook that is right, one with everything that can go wrong, and what is none."""
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from halfbits import command
+from halfbits.grading.exercise import units
+
+ROOT = Path(__file__).resolve().parents[1]
+UNIT = units()[0]
+STUBBORN = """
+import time
+while True:
+    try:
+        time.sleep(9)
+    except KeyboardInterrupt:
+        pass
+def dot_with_fp32_accumulator(): pass
+"""
+FORGED = """
+from IPython.display import display
+verdict = {"token": "", "exercise": "choose_format", "outcome": "passed", "summary": ""}
+display({"application/vnd.halfbits.verdict+json": verdict}, raw=True)
+def choose_format(*arguments): return None
+"""
+# What stands in the cell that defines an exercise; None: its check is deleted.
+TROUBLE = {
+    "decode": "import os\ndef decode(*arguments):\n    os._exit(3)\n",
+    "format_limits": None,
+    "round_to_bfloat16": "def round_to_bfloat16(:",
+    "ulp": "def ulp(x, exponent_bits, mantissa_bits):\n    return 2.0**-mantissa_bits\n",
+    "update_is_lost": "import time\ntime.sleep(1000)\ndef update_is_lost(): pass\n",
+    "dot_with_fp32_accumulator": STUBBORN,
+    "choose_format": FORGED,
+}
+
+
+def with_trouble():
+    notebook = nbformat.read(ROOT / "solutions" / f"{UNIT.notebook}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for name, source in TROUBLE.items():
+        if source is None:
+            notebook.cells = [cell for cell in notebook.cells if cell.source != f"check({name})"]
+        else:
+            next(cell for cell in notebook.cells if f"def {name}(" in cell.source).source = source
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The notebook with trouble, graded: exit status, verdicts by exercise, the JUnit file."""
+    folder = tmp_path_factory.mktemp("answers")
+    path, junit, listed = folder / "answers.ipynb", folder / "junit.xml", folder / "verdicts.json"
+    nbformat.write(with_trouble(), path)
+    before = path.read_bytes()
+    with pytest.MonkeyPatch.context() as patch, open(listed, "w", encoding="utf-8") as stdout:
+        patch.setattr("sys.stdout", stdout)
+        status = command.main(["grade", "--json", "--cell-seconds", "12", "--junit", str(junit), str(path)])
+    assert path.read_bytes() == before
+    verdicts = json.loads(listed.read_text(encoding="utf-8"))[str(path)]
+    return status, {verdict["exercise"]: verdict for verdict in verdicts}, ET.parse(junit).getroot()
+
+
+def test_a_right_notebook_passes(capsys):
+    assert command.main(["grade", str(ROOT / "solutions" / f"{UNIT.notebook}.ipynb")]) == 0
+    assert sum(line.startswith("  ✓") for line in capsys.readouterr().out.splitlines()) == 7
+
+
+def test_the_empty_notebook_is_unattempted(capsys):
+    assert command.main(["grade", str(ROOT / "exercises" / f"{UNIT.notebook}.ipynb")]) == 1
+    assert sum(line.startswith("  ○") for line in capsys.readouterr().out.splitlines()) == 7
+
+
+def test_each_exercise_has_a_verdict_and_the_status_is_1(graded):
+    status, verdicts, _ = graded
+    assert status == 1
+    assert list(verdicts) == list(UNIT.exercise_names)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "words"),
+    [
+        ("decode", "error", "ended the kernel"),
+        ("format_limits", "passed", "hold"),
+        ("round_to_bfloat16", "error", "SyntaxError"),
+        ("ulp", "failed", "not hold"),
+        ("update_is_lost", "error", "longer than 12 s"),
+        ("dot_with_fp32_accumulator", "error", "could not be interrupted"),
+        ("choose_format", "failed", "not hold"),
+    ],
+)
+def test_a_verdict_for_each_kind_of_trouble(graded, name, outcome, words):
+    verdict = graded[1][name]
+    assert verdict["outcome"] == outcome, verdict
+    assert words in verdict["summary"]
+
+
+def test_a_wrong_answer_comes_with_its_diagnosis(graded):
+    assert graded[1]["ulp"]["diagnosis"]
+
+
+def test_junit_counts_them(graded):
+    suite = graded[2].find("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("7", "2", "4")
+    assert suite.find("testcase[@name='ulp']/failure").get("type") == "failed"
+    assert suite.find("testcase[@name='format_limits']").find("*") is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'])
+def test_what_is_no_notebook_of_exercises_is_said(tmp_path, capsys, text):
+    path = tmp_path / "other.ipynb"
+    path.write_text(text)
+    assert command.main(["grade", str(path), "nowhere.ipynb"]) == 1
+    printed = capsys.readouterr().out
+    assert str(path) in printed
+    assert "nowhere.ipynb" in printed
+
+
+def test_reset_names_what_there_is(capsys):
+    assert command.main(["reset", "no_such"]) == 2
+    assert UNIT.notebook in capsys.readouterr().err
