@@ -1,4 +1,4 @@
-"""The command `halfbits`: grade notebooks, see where you stand, start a notebook afresh."""
+"""The command `halfbits`: grade notebooks, see where you stand, start a notebook afresh, take the cards along."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", help="start a notebook of exercises afresh; yours is kept, with the date")
     reset.add_argument("notebook", metavar="NOTEBOOK", help="such as 01_number_formats")
     reset.set_defaults(run=_reset)
+
+    cards = commands.add_parser("cards", help="the questions of the course as flashcards")
+    actions = cards.add_subparsers(required=True, metavar="ACTION")
+    export = actions.add_parser("export", help="write a deck that Anki imports")
+    export.add_argument("file", nargs="?", type=Path, default=Path("half-the-bits.apkg"), metavar="FILE")
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -108,6 +114,13 @@ def _reset(options: argparse.Namespace) -> int:
         raise ValueError(f"no notebook of exercises is called {name}. There are {', '.join(known)}.")
     build = [sys.executable, str(ROOT / "tools" / "build.py"), "--force", f"exercises/{name}.ipynb"]
     return subprocess.run(build, check=False).returncode
+
+
+def _export(options: argparse.Namespace) -> int:
+    from halfbits.questions.cards import export
+
+    print(f"{export(options.file)} cards in {options.file}: File > Import in Anki.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -29,18 +29,27 @@ def path() -> Path:
     return Path(home) / "progress.json"
 
 
-def read() -> dict[str, dict]:
-    """What is known of each exercise attempted so far, by name; empty where there is nothing or nothing readable."""
+def read(section: str = "exercises") -> dict[str, dict]:
+    """What is known of each exercise attempted so far, by name; empty where there is nothing or nothing readable.
+
+    Args:
+        section: the part of the file: "exercises", "cards" (by the question's id), "interviews" (by their beginning).
+    """
     try:
-        return _parse(path().read_bytes())
+        return _parse(path().read_bytes()).get(section, {})
     except (FileNotFoundError, _Damaged):
         return {}
     except OSError as error:
         raise ProgressNotSaved(f"Your progress in {path()} cannot be read: {error.strerror}.") from None
 
 
-def update(exercise: str, change: Callable[[dict], None]) -> str | None:
+def update(name: str, change: Callable[[dict], None], section: str = "exercises") -> str | None:
     """Apply a change to what is known of one exercise, under a lock that other notebooks respect.
+
+    Args:
+        name: the exercise, or what else the section is of.
+        change: gets what is known of it, and changes that.
+        section: as for `read`.
 
     Returns:
         A sentence for the learner, where something had to be set aside.
@@ -53,7 +62,7 @@ def update(exercise: str, change: Callable[[dict], None]) -> str | None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(file.with_suffix(".lock"), timeout=_LOCK_SECONDS):
             known, note = _read_or_set_aside(file)
-            change(known.setdefault(exercise, {}))
+            change(known.setdefault(section, {}).setdefault(name, {}))
             _write(file, known)
             return note
     except filelock.Timeout:
@@ -71,34 +80,37 @@ class _Damaged(ValueError):
     """The file does not hold what we write."""
 
 
-def _parse(content: bytes) -> dict[str, dict]:
+def _parse(content: bytes) -> dict[str, dict[str, dict]]:
+    """The sections of the file."""
     try:
         data = json.loads(content)
-        version, exercises = data["version"], data["exercises"]
-    except (ValueError, KeyError, TypeError):
+        version = data.pop("version")
+        data["exercises"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _Damaged from None
     if isinstance(version, int) and version > _VERSION:
         raise ProgressNotSaved(
             f"{path()} was written by a newer version of the course, so it was left as it is. Update with `git pull`."
         )
-    if not isinstance(exercises, dict) or not all(isinstance(entry, dict) for entry in exercises.values()):
-        raise _Damaged
-    return exercises
+    for section in data.values():
+        if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
+            raise _Damaged
+    return data
 
 
-def _read_or_set_aside(file: Path) -> tuple[dict[str, dict], str | None]:
+def _read_or_set_aside(file: Path) -> tuple[dict[str, dict[str, dict]], str | None]:
     try:
         return _parse(file.read_bytes()), None
     except FileNotFoundError:
-        return {}, None
+        return {"exercises": {}}, None
     except _Damaged:
         kept = file.with_name(f"progress.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
         os.replace(file, kept)
-        return {}, f"Your progress file was damaged. It is kept as {kept}, and a new one was begun."
+        return {"exercises": {}}, f"Your progress file was damaged. It is kept as {kept}, and a new one was begun."
 
 
-def _write(file: Path, exercises: dict[str, dict]) -> None:
-    content = json.dumps({"version": _VERSION, "exercises": exercises}, indent=1, sort_keys=True) + "\n"
+def _write(file: Path, sections: dict[str, dict[str, dict]]) -> None:
+    content = json.dumps({"version": _VERSION, **sections}, indent=1, sort_keys=True) + "\n"
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".progress-", delete=False, encoding="utf-8") as new:
         try:
             new.write(content)
