@@ -39,6 +39,7 @@ TOPICS = (
 #: Arguments for jupyterquiz.display_quiz: its own label colour is black, which a dark notebook swallows.
 QUIZ_LOOK = {"max_width": 720, "colors": {"--jq-numeric-input-label": "var(--jp-content-font-color1, #101010)"}}
 
+_QUIZ_LENGTH = 8
 _KINDS = {"explain": Explain, "choice": Choice, "number": Number}
 
 
@@ -53,9 +54,16 @@ def load() -> list[Question]:
 
 
 def quiz(lesson: str) -> list[dict]:
-    """The questions of a lesson that can be answered with a click or a number, in the form that jupyterquiz takes."""
-    asked = [question for question in load() if question.lesson == lesson]
-    return [_as_quiz(question) for question in asked if isinstance(question, (Choice, Number))]
+    """A lesson's quiz, in the form that jupyterquiz takes: of its questions that a click or a number answers, eight.
+
+    They are drawn evenly from the order of the bank, so that every topic has its share, and are the same each time.
+
+    Args:
+        lesson: such as "02_number_formats".
+    """
+    asked = [q for q in load() if q.lesson == lesson and isinstance(q, (Choice, Number))]
+    count = min(len(asked), _QUIZ_LENGTH)
+    return [_as_quiz(asked[i * len(asked) // count]) for i in range(count)]
 
 
 def _fields(topic: str) -> list[dict]:

@@ -708,14 +708,14 @@ assert tf.config.experimental.tensor_float_32_execution_enabled()
 # %% [markdown]
 # ## 7. Quiz
 #
-# Seven questions. A wrong answer says why it is wrong.
+# Eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, why_mixed_precision
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(why_mixed_precision.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("01_why_mixed_precision"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

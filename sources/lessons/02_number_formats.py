@@ -604,14 +604,14 @@ for f, dtype in ((FP16, np.float16), (BF16, bfloat16)):
 # %% [markdown]
 # ## 7. Quiz
 #
-# Seven questions. A wrong answer says why it is wrong.
+# Eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, number_formats
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(number_formats.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("02_number_formats"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

@@ -884,9 +884,9 @@ assert not isinstance(loaded.optimizer, keras.mixed_precision.LossScaleOptimizer
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, mixed_precision
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(mixed_precision.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("03_mixed_precision_in_tensorflow"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

@@ -1027,9 +1027,9 @@ for name in kernels:
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, quantization
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(quantization.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("04_quantization"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

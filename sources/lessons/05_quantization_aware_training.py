@@ -1107,9 +1107,9 @@ assert abs(w - 0.5) < 0.02
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, quantization_aware_training
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(quantization_aware_training.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("05_quantization_aware_training"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

@@ -1050,9 +1050,9 @@ assert break_even == 0.125
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, pruning
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(pruning.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("06_pruning"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild

@@ -485,9 +485,9 @@ assert rest > 1000
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
 
-from halfbits.questions import QUIZ_LOOK, putting_it_together
+from halfbits.questions import QUIZ_LOOK, quiz
 
-display_quiz(putting_it_together.quiz(), **QUIZ_LOOK)
+display_quiz(quiz("07_putting_it_together"), **QUIZ_LOOK)
 
 # %% [markdown]
 # ## 8. Seen in the wild
