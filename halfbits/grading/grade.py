@@ -92,9 +92,9 @@ def _outcome(checks, timed_out: bool) -> str:
     if timed_out:
         return "timeout"
     failed = [check for check in checks if not check.held]
-    raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
-    if any(check.unattempted for check in failed):
+    if failed and all(check.unattempted for check in checks):
         return "unattempted"
+    raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
     if not failed:
         return "passed"
     return "error" if len(raised) == len(failed) else "failed"
@@ -106,10 +106,10 @@ def _printed(checks) -> str:
 
 
 def _add_code_line(report: Report, function, diagnosis) -> None:
-    for check in report.failures:
-        if check.call is not None and check.call.raised is not None and report.outcome != "unattempted":
-            report.code_line = diagnosis.learner_line(function, check.call.raised)
-            return
+    """The line that raised, where that is what the report shows first; else it would seem to be what went wrong."""
+    first = next((check.call for check in report.failures if check.call is not None), None)
+    if first is not None and first.raised is not None and report.outcome != "unattempted":
+        report.code_line = diagnosis.learner_line(function, first.raised)
 
 
 def _summary(report: Report, exercise: Exercise) -> str:

@@ -731,6 +731,8 @@ with style():
 
 # %%
 assert (sensitivity[:, 0].mean(axis=1) > sensitivity[:, -1].mean(axis=1)).all()
+at_90 = sensitivity[:, GRID.index(0.9)].mean(axis=1)
+assert at_90[2] < min(at_90[:2]) - 0.05
 assert mean["one-shot, global", 0.98] > mean["one-shot, layer", 0.98] + 0.1
 print("at 98 %, one-shot, global beats per layer by more than 10 points")
 

@@ -52,7 +52,7 @@ def what_is_wrong(sizes: list[float], mask, count: int) -> str:
     """A sentence on a mask that is not right."""
     dropped = int(np.size(mask) - np.count_nonzero(mask))
     if dropped != count:
-        return f"{dropped} of {len(sizes)} weights are dropped, not {count}"
+        return f"of {len(sizes)}, {dropped} {'is' if dropped == 1 else 'are'} dropped, not {count}"
     flat = np.ravel(mask).tolist()
     largest = max((size for size, kept in zip(sizes, flat, strict=True) if not kept), default=0)
     smallest = min((size for size, kept in zip(sizes, flat, strict=True) if kept), default=0)

@@ -111,7 +111,7 @@ def test_shapes(answer):
 
 
 def test_rates(answer):
-    """Learning rates and momenta that are no powers of two"""
+    """Learning rates and momenta that are not powers of two"""
     hold(answer, [case((7,), rate, momentum) for rate in (0.01, 0.3, 1.7) for momentum in (0.9, 0.99, 0.0, 0.33)])
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from halfbits.checks.cases import hold_each
-from halfbits.checks.training import Data, as_the_network_asks, nested
+from halfbits.checks.training import Data, adam, as_the_network_asks, nested, sgd
 from halfbits.grading.exercise import misconception
 from halfbits.quiet import import_tensorflow
 
@@ -255,24 +255,6 @@ def of_mean_square(y, outputs):
 def of_cross_entropy(y, logits):
     shares = np.exp(logits) / np.sum(np.exp(logits), axis=1, keepdims=True)
     return (shares - np.eye(logits.shape[1])[y]) / len(y)
-
-
-def sgd(rate, momentum=0.0):
-    def rule(velocity, gradient):
-        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
-        return velocity, velocity
-
-    return rule
-
-
-def adam(rate):
-    def rule(state, gradient):
-        step, mean, square = state or (0, 0.0, 0.0)
-        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        size = np.sqrt(square / (1 - 0.999**step)) + 1e-7
-        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
-
-    return rule
 
 
 class Pruning:
@@ -733,7 +715,7 @@ def test_channels(answer):
 
 
 def test_other_networks(answer):
-    """Functional models, a Reshape at first, batch normalization after Flatten, a convolution at last"""
+    """Functional models, a Reshape at the start, batch normalization after Flatten, a convolution at the end"""
     hold(answer, (FLAT, 40, "neurons"), (ALL_CONVOLUTIONS, 50, "neurons"))
 
 

@@ -78,7 +78,7 @@ def test_dtypes(answer):
 
 
 def test_near_zero(answer):
-    """−0.0 is a zero, 10⁻³⁰ is none"""
+    """−0.0 is a zero, 10⁻³⁰ is not"""
     hold(answer, [(single([-0.0, 0.0, 1, 2]),), (single([1e-30, 0, -1e-12, 1e-6]),), (single([-1, 1], [-2, 2]),)])
 
 
@@ -111,7 +111,7 @@ def test_random_matrices(answer, rows, columns, seed, value_bytes):
 
 
 def test_other_dimensions(answer):
-    """An array that has not two dimensions is a ValueError"""
+    """An array that does not have two dimensions is a ValueError"""
     hold_error(answer, [(shuffled(*shape),) for shape in ((4,), (2, 3, 4), (1,), (3, 3, 2, 2))])
     hold_error(answer, [(np.array(2.0, np.float32),), (shuffled(1, 2, 3), 1)])
 

@@ -11,12 +11,14 @@ import numpy as np
 from halfbits.checks.training import (
     Data,
     Network,
+    adam,
     as_the_network_asks,
     batches_of,
     both,
     copied,
     nested,
     remembering,
+    sgd,
     show_strategy,
 )
 from halfbits.grading.exercise import misconception
@@ -253,24 +255,6 @@ def half_mean_square(y, outputs):
 
 def cross_entropy(y, logits):
     return -tf.reduce_mean(tf.gather(tf.nn.log_softmax(logits), y, batch_dims=1))
-
-
-def sgd(rate, momentum=0.0):
-    def rule(velocity, gradient):
-        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
-        return velocity, velocity
-
-    return rule
-
-
-def adam(rate):
-    def rule(state, gradient):
-        step, mean, square = state or (0, 0.0, 0.0)
-        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        size = tf.sqrt(square / (1 - 0.999**step)) + 1e-7
-        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
-
-    return rule
 
 
 ADAM = adam(1e-3)
