@@ -54,10 +54,11 @@ def _grade_on(exercise: Exercise, function) -> Report:
     # Imported here, since pytest and Hypothesis take half a second that a notebook's first cell need not wait for.
     from halfbits.grading import diagnosis, runner
 
-    shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
+    ours = any(function is misconception for misconception in exercise.misconceptions.values())
+    # Ours compute with what the checks share, which is halfbits' own.
+    shortcut = None if ours else diagnosis.forbidden_shortcut(function, exercise.forbidden)
     if shortcut:
         return _forbidden(exercise, shortcut)
-    ours = any(function is misconception for misconception in exercise.misconceptions.values())
     answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use, ours)
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)

@@ -48,6 +48,16 @@ def smallest_dropped(sizes: list[float], count: int) -> list[bool]:
     return kept
 
 
+def first_of_equals(mask, sizes: list[float], count: int):
+    """The right mask that drops the first of equal magnitudes, for any right one; what is not right as it is.
+
+    Which of equal magnitudes go is free: answers that differ in that alone do the same, and share misconceptions.
+    """
+    if not drops_the_smallest(sizes, mask, count):
+        return mask
+    return np.array(smallest_dropped(sizes, count), bool).reshape(np.shape(mask))
+
+
 def what_is_wrong(sizes: list[float], mask, count: int) -> str:
     """A sentence on a mask that is not right."""
     dropped = int(np.size(mask) - np.count_nonzero(mask))

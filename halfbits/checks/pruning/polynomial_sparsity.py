@@ -96,6 +96,12 @@ def test_long_schedules(answer):
     )
 
 
+def test_late(answer):
+    """After step 2²⁴, where float32 leaves numbers out"""
+    late = 2 * 10**7
+    hold(answer, [(late + step, late, late + 10, 0.0, 0.8) for step in (0, 1, 3, 5, 10, 11)])
+
+
 def test_numpy_step(answer):
     """The step as NumPy's int64"""
     hold(answer, [(np.int64(step), 10, 20, 0.0, 0.8) for step in (0, 12, 17, 40)])
@@ -362,6 +368,22 @@ def in_percent(step, begin_step, end_step, initial_sparsity, final_sparsity, pow
 def rounded(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
     """You rounded the result. It has to be right to a millionth."""
     return round(right(step, begin_step, end_step, initial_sparsity, final_sparsity, power), 2)
+
+
+@misconception
+def in_single_precision(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
+    """You made the steps float32 numbers before you subtracted. Above 2²⁴, 16.8 million, those skip every other step:
+    subtract first, in integers."""
+    checked(begin_step, end_step)
+    begin, end = np.float32(begin_step), np.float32(end_step)
+    done = clipped(float((np.float32(step) - begin) / (end - begin)))
+    return final_sparsity + (initial_sparsity - final_sparsity) * (1 - done) ** power
+
+
+@misconception
+def whole_powers_only(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
+    """You made the power whole. It may be 0.5 or 2.5."""
+    return right(step, begin_step, end_step, initial_sparsity, final_sparsity, int(power))
 
 
 @misconception
