@@ -207,6 +207,11 @@ class Answer:
         if failures:
             raise failures[0]
 
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether no call has done anything yet."""
+        return bool(self.calls) and all(map(self.is_stub, self.calls))
+
     def is_stub(self, call: Call) -> bool:
         """Whether a call shows that nothing has been written: NotImplementedError, from the answer's own code."""
         if not isinstance(call.raised, NotImplementedError):

@@ -63,7 +63,7 @@ def _grade_on(exercise: Exercise, function) -> Report:
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)
-        report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=_printed(checks))
+        report = Report(exercise.name, _outcome(answer, checks, timed_out), "", checks, output=_printed(checks))
         if report.outcome in ("failed", "error"):
             report.misconception, report.diagnosis = diagnosis.named_misconception(exercise, checks, answer.calls)
             report.diagnosis = report.diagnosis or diagnosis.general(answer, checks)
@@ -89,11 +89,11 @@ def _forbidden(exercise: Exercise, shortcut: str) -> Report:
     )
 
 
-def _outcome(checks, timed_out: bool) -> str:
+def _outcome(answer: Answer, checks, timed_out: bool) -> str:
     if timed_out:
         return "timeout"
     failed = [check for check in checks if not check.held]
-    if failed and all(check.unattempted for check in checks):
+    if failed and answer.is_unwritten:
         return "unattempted"
     raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
     if not failed:

@@ -72,7 +72,7 @@ class ExerciseTests:
         if self.exercise.wants_class:
 
             class Stub:
-                def __init__(self, *_):
+                def __init__(self, *_, **__):
                     raise NotImplementedError
 
             stub = Stub
