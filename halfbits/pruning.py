@@ -32,7 +32,7 @@ def magnitude_mask(weights, sparsity: float) -> np.ndarray:
     """Drop the smallest magnitudes, exactly round(sparsity · size) of them; of equal ones the first.
 
     Args:
-        weights: numbers of any shape.
+        weights: floats of any shape.
         sparsity: from 0 to 1.
 
     Returns:

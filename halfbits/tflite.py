@@ -47,7 +47,7 @@ SCHEMES: dict[str, Callable] = {
 }
 
 
-def convert(model, scheme: str = "float32", representative: np.ndarray | None = None) -> bytes:
+def convert(model, scheme: str = "float32", representative: np.ndarray | None = None, sparse: bool = False) -> bytes:
     """Convert a Keras model to TensorFlow Lite.
 
     Args:
@@ -55,6 +55,7 @@ def convert(model, scheme: str = "float32", representative: np.ndarray | None = 
         scheme: one of `SCHEMES`.
         representative: inputs, the examples along the first axis, on which "full_integer" takes the ranges of the
             activations; the other schemes need none.
+        sparse: whether kernels with many zeros are stored without them, which TFLite calls experimental.
 
     Returns:
         The content of a .tflite file; its length is the size of the file.
@@ -68,6 +69,8 @@ def convert(model, scheme: str = "float32", representative: np.ndarray | None = 
         raise ValueError("full-integer quantization takes the ranges of the activations from representative inputs")
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     SCHEMES[scheme](converter, representative)
+    if sparse:
+        converter.optimizations = [*converter.optimizations, tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     with stderr_kept_unless_it_fails(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         # A statistic of the old converter, which the present one takes from the representative inputs.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")

@@ -96,6 +96,19 @@ def test_a_bias_of_zeros(model, tflite):
     assert (last.bias_q.dtype, last.bias_q.tolist()) == (np.int32, [0, 0, 0])
 
 
+def test_zeros_can_be_left_out(tflite):
+    import keras
+
+    from halfbits.models import mlp
+
+    model, x = mlp(keras, seed=1), np.linspace(0, 1, 128, dtype=np.float32).reshape(2, 64)
+    model.set_weights([w * (np.arange(w.size).reshape(w.shape) % 8 == 0) for w in model.get_weights()])
+    plain, sparse = tflite.convert(model), tflite.convert(model, sparse=True)
+    assert len(sparse) < 0.6 * len(plain)
+    runs = [tflite.run(tflite.interpreter(content), x) for content in (plain, sparse)]
+    np.testing.assert_allclose(*runs, atol=1e-6)
+
+
 def test_only_full_integer_models_have_integer_layers(converted, tflite):
     with pytest.raises(ValueError, match="not a full-integer model"):
         tflite.dense_layers(tflite.interpreter(converted("dynamic_range")))

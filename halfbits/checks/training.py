@@ -166,6 +166,28 @@ def as_the_network_asks(network: Network) -> Iterator[None]:
         tf.config.run_functions_eagerly(eager)
 
 
+def sgd(rate: float, momentum: float = 0.0) -> Callable:
+    """Keras's SGD, for an oracle: (its velocity or None, gradient) to (what is added to the weight, its velocity)."""
+
+    def rule(velocity, gradient):
+        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
+        return velocity, velocity
+
+    return rule
+
+
+def adam(rate: float) -> Callable:
+    """Keras's Adam with its other settings, in the same way; arrays or tensors."""
+
+    def rule(state, gradient):
+        step, mean, square = state or (0, 0.0, 0.0)
+        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        size = (square / (1 - 0.999**step)) ** 0.5 + 1e-7
+        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
+
+    return rule
+
+
 def show_strategy(strategy) -> str:
     """A strategy without what is left at the default."""
     changed = []

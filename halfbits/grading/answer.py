@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from types import CodeType
@@ -17,6 +18,7 @@ from halfbits.grading.values import difference, show, snapshot, unchanged
 _NO_VALUE = object()
 _ENOUGH_FAILURES = 100
 _MESSAGE_CHARACTERS = 300
+_VALUE_OF_A_VARIABLE = re.compile(r", value=\[[^>]*(?=>)")  # which goes over many lines
 _REMEMBERED: dict[tuple, Call] = {}
 
 
@@ -205,6 +207,11 @@ class Answer:
         if failures:
             raise failures[0]
 
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether no call has done anything yet."""
+        return bool(self.calls) and all(map(self.is_stub, self.calls))
+
     def is_stub(self, call: Call) -> bool:
         """Whether a call shows that nothing has been written: NotImplementedError, from the answer's own code."""
         if not isinstance(call.raised, NotImplementedError):
@@ -229,7 +236,8 @@ class Answer:
 
 def _in_a_line(error: BaseException) -> str:
     """What an exception says, without the traceback that AutoGraph puts before it and the details that follow."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    text = _VALUE_OF_A_VARIABLE.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     line = lines[-1] if lines[0] == "in user code:" else lines[0]
     return line if len(line) <= _MESSAGE_CHARACTERS else f"{line[:_MESSAGE_CHARACTERS]} …"
 

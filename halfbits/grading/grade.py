@@ -54,15 +54,16 @@ def _grade_on(exercise: Exercise, function) -> Report:
     # Imported here, since pytest and Hypothesis take half a second that a notebook's first cell need not wait for.
     from halfbits.grading import diagnosis, runner
 
-    shortcut = diagnosis.forbidden_shortcut(function, exercise.forbidden)
+    ours = any(function is misconception for misconception in exercise.misconceptions.values())
+    # Ours compute with what the checks share, which is halfbits' own.
+    shortcut = None if ours else diagnosis.forbidden_shortcut(function, exercise.forbidden)
     if shortcut:
         return _forbidden(exercise, shortcut)
-    ours = any(function is misconception for misconception in exercise.misconceptions.values())
     answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use, ours)
     with random_numbers_kept():
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)
-        report = Report(exercise.name, _outcome(checks, timed_out), "", checks, output=_printed(checks))
+        report = Report(exercise.name, _outcome(answer, checks, timed_out), "", checks, output=_printed(checks))
         if report.outcome in ("failed", "error"):
             report.misconception, report.diagnosis = diagnosis.named_misconception(exercise, checks, answer.calls)
             report.diagnosis = report.diagnosis or diagnosis.general(answer, checks)
@@ -88,13 +89,13 @@ def _forbidden(exercise: Exercise, shortcut: str) -> Report:
     )
 
 
-def _outcome(checks, timed_out: bool) -> str:
+def _outcome(answer: Answer, checks, timed_out: bool) -> str:
     if timed_out:
         return "timeout"
     failed = [check for check in checks if not check.held]
-    raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
-    if any(check.unattempted for check in failed):
+    if failed and answer.is_unwritten:
         return "unattempted"
+    raised = [check.call.raised for check in failed if check.call is not None and check.call.raised is not None]
     if not failed:
         return "passed"
     return "error" if len(raised) == len(failed) else "failed"
@@ -106,10 +107,10 @@ def _printed(checks) -> str:
 
 
 def _add_code_line(report: Report, function, diagnosis) -> None:
-    for check in report.failures:
-        if check.call is not None and check.call.raised is not None and report.outcome != "unattempted":
-            report.code_line = diagnosis.learner_line(function, check.call.raised)
-            return
+    """The line that raised, where that is what the report shows first; else it would seem to be what went wrong."""
+    first = next((check.call for check in report.failures if check.call is not None), None)
+    if first is not None and first.raised is not None and report.outcome != "unattempted":
+        report.code_line = diagnosis.learner_line(function, first.raised)
 
 
 def _summary(report: Report, exercise: Exercise) -> str:

@@ -23,7 +23,6 @@ class Check:
         held: whether it held.
         call: where it did not, the smallest call found that shows it.
         because: what is wrong there, where got and expected do not say it.
-        unattempted: whether the answer is still the stub.
         first_call, last_call: which of the answer's calls were made for it, as a slice.
     """
 
@@ -31,7 +30,6 @@ class Check:
     held: bool
     call: Call | None = None
     because: str = ""
-    unattempted: bool = False
     first_call: int = 0
     last_call: int = 0
 

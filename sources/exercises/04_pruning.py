@@ -242,9 +242,11 @@ print(f"accuracy {globally:.3f} globally, {one_shot_accuracy[0.9]:.3f} per layer
 
 # %%
 assert kept[2] > 2 * max(kept[:2])
+assert globally > one_shot_accuracy[0.9]
 
 # %% [markdown]
-# The last one, which is small, keeps the largest part: four in ten, where the others keep about one in ten.
+# The last one, which is small, keeps the largest part: four in ten, where the others keep about one in ten. And the
+# network is right more often than with a tenth of *each* layer, for the same number of weights.
 #
 # ## 4. Two of four
 #
@@ -328,7 +330,7 @@ def masked_momentum_step(
     Args:
         weight, velocity, gradient: three float32 arrays, or three float32 tensors (in eager
             mode), of the same shape (any, also () and without elements); arrays are not
-            changed. A dropped weight and its velocity may be other than 0 yet. Where a weight is
+            changed. A dropped weight and its velocity may still be other than 0. Where a weight is
             dropped the gradient may be infinite or NaN, too.
         mask: a bool array or tensor of that shape, True = kept; an array where the others are
             arrays, a tensor where they are tensors.
@@ -582,7 +584,7 @@ def sparse_size(weights: np.ndarray, value_bytes: int = 4) -> dict:
         formula; it need not be a multiple of 1 / size. It may exceed 1: then CSR never pays.)
 
     Raises:
-        ValueError: the array has not two dimensions.
+        ValueError: the array does not have two dimensions.
     """
     ### BEGIN SOLUTION
     if weights.ndim != 2:
@@ -611,7 +613,7 @@ for value_bytes in 4, 1:
     for sparsity in 0.5, 0.8, 0.9:
         size = sparse_size(kernel * np.asarray(magnitude_mask(kernel, sparsity)), value_bytes)
         sizes = ", ".join(f"{name} {size[name]:7,}" for name in ("dense", "bitmap", "csr"))
-        print(f"{value_bytes} bytes, sparsity {sparsity}: {sizes}")
+        print(f"bytes a value {value_bytes}, sparsity {sparsity}: {sizes}")
         assert size["bitmap"] < size["csr"]
     print(f"CSR is smaller than dense above {size['break_even']:.3f}")
     assert (size["break_even"] > 0.8) == (value_bytes == 1)
@@ -645,13 +647,16 @@ for value_bytes in 4, 1:
 # - Your own answers above may help: `magnitude_mask`, `polynomial_sparsity`, `neuron_scores`.
 # - `keras.models.clone_model(model, clone_function=f)` builds the network again with the layer `f(layer)` in place of
 #   each layer, and without the weights; `type(layer).from_config(config)` makes a layer of a config, in which `"units"`
-#   or `"filters"` says how many. It fails on some compiled models;
-#   `clone_model(type(model).from_config(model.get_config()))` does not.
+#   or `"filters"` says how many. On a model whose loss is a function of your own it fails; a model without its
+#   `compile` is `type(model).from_config(model.get_config())`, and that can be cloned. `copy.deepcopy` has the same
+#   trouble.
+# - `fit` shuffles arrays unless you say `shuffle=False`.
 # - `isinstance(layer, keras.layers.Conv2D)` is False for DepthwiseConv2D, Conv1D and Conv2DTranspose.
 # - A step that is traced as a graph keeps the NumPy arrays that it saw. Drop the weights outside of it, or keep the masks
 #   in variables.
 # - An order of work: `"connections"` with 0 epochs first; then `"neurons"` for Dense layers, for convolutions, for batch
-#   normalization; the training; the errors last. `check` says at each stage what holds already.
+#   normalization; the training; the errors last. `check` says at each stage what holds already. Where a part is not
+#   written yet, raise NotImplementedError there.
 
 
 # %%
@@ -832,7 +837,8 @@ check(prune_model)
 #
 # A network of 64-64-64-10, five seeds for the weights and the order of the images. Four in five of its connections go,
 # at once or over 8 epochs with Adam. We train on the 1,400 images for training and validation, and count on the 397
-# test images. The cells that train take about a minute together.
+# test images. The cells that train take about a minute together
+# where a step is traced (`fit`, `train_on_batch` or `tf.function`), and five times that where it runs eagerly.
 #
 # *How much of the accuracy will be left each time?*
 
@@ -978,7 +984,7 @@ print("variables, plain and wrapped:", variables[0])
 # all overhead; `benchmarks/pruning.py` compares the steps where arithmetic counts.
 
 # %%
-assert left["gradual"] > results["TFMOT"]["mean"] - 0.01
+assert left["gradual"] > results["TFMOT"]["mean"] - 0.02
 for ours, own in zip(kernels_of(gradual[0]), kernels_of(theirs[0]), strict=True):
     assert abs(np.mean(ours == 0) - np.mean(own == 0)) < 0.01
 assert variables[0][1] > variables[0][0]

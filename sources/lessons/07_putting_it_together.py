@@ -45,8 +45,9 @@
 # - **More accurate.** **No.** Here accuracy stays within 2.5 points of float32, after fine-tuning (4.1 to 4.4), and no
 #   step gains anything that stands out of the spread over five seeds.
 # - **More efficient.** **Deployment yes, but not by each step**: of four steps one leaves the file as it is (4.1), one
-#   shrinks only its compressed form (4.3), and one undoes another if you let it (4.4). **Training no**: pruning and QAT
-#   are *more* training, and this network is too narrow for bf16 to help (4.1).
+#   shrinks only its compressed form (4.3; TFLite's experimental sparse tensors aside, lesson 06), and one undoes another
+#   if you let it (4.4). **Training no**: pruning and QAT are *more* training, and this network is too narrow for bf16 to
+#   help (4.1).
 
 # %% [markdown]
 # ## 4. Evidence

@@ -51,8 +51,8 @@ class ExerciseTests:
         report = grade(function, self.exercise.name)
         assert not report.passed
         assert report.misconception == misconception, str(report)
-        # "First: …" where a message of TensorFlow's, with a running number in it, differs from call to call.
-        assert report.diagnosis.removeprefix("First: ") == " ".join(function.__doc__.split())
+        # "One thing first. …" where a message of TensorFlow's, with a running number in it, differs from call to call.
+        assert report.diagnosis.removeprefix("One thing first. ") == " ".join(function.__doc__.split())
 
     def test_it_is_complete(self):
         exercise = self.exercise
@@ -72,7 +72,7 @@ class ExerciseTests:
         if self.exercise.wants_class:
 
             class Stub:
-                def __init__(self, *_):
+                def __init__(self, *_, **__):
                     raise NotImplementedError
 
             stub = Stub

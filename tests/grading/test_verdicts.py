@@ -328,3 +328,18 @@ def test_who_holds_a_property_does_not_have_the_misconception_that_breaks_it():
     report = graded(sign_on_normal_numbers_only)
     assert report.outcome == "failed"
     assert report.misconception != "sign_ignored"
+
+
+def test_work_in_stages_shows_what_holds_already():
+    """What is not written yet fails, in an answer that does something elsewhere."""
+    solution = load_solutions(units()[0])["ulp"]
+
+    def ulp(x, exponent_bits, mantissa_bits):
+        if x < 0:
+            raise NotImplementedError
+        return solution(x, exponent_bits, mantissa_bits)
+
+    report = grade(ulp)
+    assert report.outcome in ("failed", "error")
+    assert any(check.held for check in report.checks)
+    assert "not written yet" in report.diagnosis

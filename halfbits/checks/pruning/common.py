@@ -48,11 +48,21 @@ def smallest_dropped(sizes: list[float], count: int) -> list[bool]:
     return kept
 
 
+def first_of_equals(mask, sizes: list[float], count: int):
+    """The right mask that drops the first of equal magnitudes, for any right one; what is not right as it is.
+
+    Which of equal magnitudes go is free: answers that differ in that alone do the same, and share misconceptions.
+    """
+    if not drops_the_smallest(sizes, mask, count):
+        return mask
+    return np.array(smallest_dropped(sizes, count), bool).reshape(np.shape(mask))
+
+
 def what_is_wrong(sizes: list[float], mask, count: int) -> str:
     """A sentence on a mask that is not right."""
     dropped = int(np.size(mask) - np.count_nonzero(mask))
     if dropped != count:
-        return f"{dropped} of {len(sizes)} weights are dropped, not {count}"
+        return f"of {len(sizes)}, {dropped} {'is' if dropped == 1 else 'are'} dropped, not {count}"
     flat = np.ravel(mask).tolist()
     largest = max((size for size, kept in zip(sizes, flat, strict=True) if not kept), default=0)
     smallest = min((size for size, kept in zip(sizes, flat, strict=True) if kept), default=0)

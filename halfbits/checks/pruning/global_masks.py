@@ -1,7 +1,7 @@
 """global_masks(weights, sparsity) -> list: the masks that drop the smallest weights of all layers together."""
 
 import math
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from hypothesis import given
@@ -10,16 +10,32 @@ from hypothesis import strategies as st
 from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import (
     drops_the_smallest,
+    first_of_equals,
     hold_error,
     is_mask,
     magnitudes,
     shuffled,
     single,
     smallest_dropped,
-    use,  # noqa: F401
     what_is_wrong,
 )
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
+
+
+def use(answer, weights, sparsity):
+    """Call the answer; tensors will do for arrays, and of equal magnitudes any may be dropped."""
+    shapes, sizes = [array.shape for array in weights], [size for array in weights for size in magnitudes(array)]
+    masks = plain(answer(weights, sparsity))
+    if not are_masks(masks, shapes):
+        return masks
+    flat = np.array([kept for mask in masks for kept in np.ravel(mask).tolist()], bool)
+    same = first_of_equals(flat, sizes, round(sparsity * len(sizes)))
+    return masks if same is flat else cut(same, shapes)
+
+
+def are_masks(masks, shapes) -> bool:
+    return type(masks) is list and len(masks) == len(shapes) and all(map(is_mask, masks, shapes))
 
 
 def hold_one(call):
@@ -29,7 +45,7 @@ def hold_one(call):
     count = round(sparsity * len(sizes))
     wanted, why = in_shape(smallest_dropped(sizes, count), weights), ""
     got = call.returned
-    if type(got) is list and len(got) == len(weights) and all(map(is_mask, got, (w.shape for w in weights))):
+    if are_masks(got, [array.shape for array in weights]):
         flat = [kept for mask in got for kept in np.ravel(mask).tolist()]
         if drops_the_smallest(sizes, flat, count):
             wanted = in_shape(flat, weights)
@@ -39,11 +55,13 @@ def hold_one(call):
 
 
 def in_shape(flat, weights):
-    masks, start = [], 0
-    for array in weights:
-        masks.append(np.array(flat[start : start + array.size], bool).reshape(array.shape))
-        start += array.size
-    return masks
+    return cut(flat, [array.shape for array in weights])
+
+
+def cut(flat, shapes):
+    ends = np.cumsum([0, *map(math.prod, shapes)])
+    parts = (flat[start:end] for start, end in pairwise(ends))
+    return [np.array(part, bool).reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def hold(answer, *groups):
@@ -143,6 +161,15 @@ def test_dtypes_and_layout(answer):
         answer,
         [([close, single(1, 2)], sparsity) for sparsity in (0.2, 0.6, 0.8)],
         [([shuffled(4, 3).T, shuffled(5, 2)[:, ::-1]], sparsity) for sparsity in (0.3, 0.6)],
+    )
+
+
+def test_small_and_large(answer):
+    """Very small and very large weights"""
+    hold(
+        answer,
+        [([single(3e-30, 1e-30), single(-2e-30, 4e-30)], 0.5), ([single(3e30, 1e30), single(-2e30, 4e30)], 0.5)],
+        [([single(1e-25, 2.0), single(-3e-25, 1e25)], sparsity) for sparsity in (0.25, 0.5, 0.75)],
     )
 
 
@@ -335,6 +362,13 @@ def masks_of_numbers(weights, sparsity):
 
 
 @misconception
+def masks_of_float64(weights, sparsity):
+    """Your masks hold float64 numbers: `np.ones(size)` does where no dtype is given. Begin with `np.ones(size,
+    bool)`."""
+    return [mask.astype(np.float64) for mask in right(weights, sparsity)]
+
+
+@misconception
 def pruned_weights(weights, sparsity):
     """You returned the pruned weights. The masks alone are asked for, as bools."""
     return [array * mask for array, mask in zip(weights, right(weights, sparsity), strict=True)]
@@ -353,6 +387,15 @@ def nothing_to_concatenate(weights, sparsity):
     asked_for(sparsity)
     np.concatenate([array.reshape(-1) for array in weights])
     return right(weights, sparsity)
+
+
+@misconception
+def by_the_square(weights, sparsity):
+    """You compared squares in the weights' own dtype. There the square of a small number is 0, and of a large one an
+    infinity: use `np.abs`, in float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.concatenate([np.zeros(0), *((array * array).reshape(-1) for array in weights)])
+    return in_shape(without_the_first(squares, count_of(weights, sparsity)), weights)
 
 
 @misconception
@@ -376,6 +419,12 @@ def none_left_without(weights, sparsity):
         if array.size and not mask.any():
             mask.reshape(-1)[np.argmax(np.abs(array))] = True
     return masks
+
+
+@misconception
+def in_percent(weights, sparsity):
+    """You took the sparsity for a percentage. It is a fraction: 0.5 is one half."""
+    return with_count(weights, round(asked_for(sparsity) / 100 * flat_sizes(weights).size))
 
 
 @misconception

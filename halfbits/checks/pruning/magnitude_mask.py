@@ -10,16 +10,24 @@ from hypothesis import strategies as st
 from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import (
     drops_the_smallest,
+    first_of_equals,
     hold_error,
     is_mask,
     magnitudes,
     shuffled,
     single,
     smallest_dropped,
-    use,  # noqa: F401
     what_is_wrong,
 )
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
+
+
+def use(answer, weights, sparsity):
+    """Call the answer; a tensor will do for an array, and of equal magnitudes any may be dropped."""
+    sizes, shape = magnitudes(weights), weights.shape
+    mask = plain(answer(weights, sparsity))
+    return first_of_equals(mask, sizes, round(sparsity * len(sizes))) if is_mask(mask, shape) else mask
 
 
 def hold_one(call):
@@ -63,7 +71,7 @@ def test_rounding(answer):
         answer,
         [(shuffled(size), 0.5) for size in (5, 7, 9, 11, 1, 3)],
         [(shuffled(10), sparsity) for sparsity in (0.25, 0.35, 0.06, 0.14, 0.66, 0.96)],
-        [(shuffled(6), 0.75), (shuffled(2, 5), 0.05)],
+        [(shuffled(6), 0.75), (shuffled(2, 5), 0.05), (shuffled(5, 10), 0.59)],  # 29.5 here, 29.499998 in float32
     )
 
 
@@ -266,6 +274,21 @@ def kept_number_rounded(weights, sparsity):
 
 
 @misconception
+def number_in_single_precision(weights, sparsity):
+    """You multiplied the sparsity by the size in float32 (`tf.cast`), where 0.59 · 50 is below 29.5. Python's numbers
+    are float64: `round(sparsity * weights.size)`."""
+    number = round(float(np.float32(asked_for(sparsity)) * np.float32(weights.size)))
+    return without_the_first(sizes_of(weights), number, weights.shape)
+
+
+@misconception
+def one_kept_anyway(weights, sparsity):
+    """You keep one weight whatever the sparsity is. Where the number is that of all weights, all are dropped."""
+    number = min(count_of(weights, sparsity), max(weights.size - 1, 0))
+    return without_the_first(sizes_of(weights), number, weights.shape)
+
+
+@misconception
 def row_by_row(weights, sparsity):
     """You dropped the same fraction of each row (a sort along the last axis). The layer counts as a whole: make it flat
     first with `reshape(-1)`."""
@@ -322,6 +345,13 @@ def mask_of_numbers(weights, sparsity):
 
 
 @misconception
+def mask_of_float64(weights, sparsity):
+    """Your mask holds float64 numbers: `np.ones(size)` does where no dtype is given. Begin with `np.ones(size,
+    bool)`."""
+    return right(weights, sparsity).astype(np.float64)
+
+
+@misconception
 def mask_left_flat(weights, sparsity):
     """Your mask has one axis. Give it the shape of the weights: `mask.reshape(weights.shape)`."""
     return right(weights, sparsity).reshape(-1)
@@ -364,6 +394,13 @@ def zeros_do_not_count(weights, sparsity):
     sizes = sizes_of(weights)
     count = round(asked_for(sparsity) * np.count_nonzero(sizes)) + np.count_nonzero(sizes == 0)
     return without_the_first(sizes, min(count, sizes.size), weights.shape)
+
+
+@misconception
+def zeros_dropped_too(weights, sparsity):
+    """Your mask is False wherever the pruned weight is 0 (`pruned != 0`). A weight that is 0 already may be among those
+    that are kept: so many are dropped, and no more."""
+    return np.asarray(right(weights, sparsity) & (weights != 0))
 
 
 @misconception

@@ -93,6 +93,20 @@ def test_velocity_goes_on(answer):
     hold(answer, [(weight, velocity, zeros, mask, 0.5, 0.75), (weight * mask, velocity, zeros, mask, 0.125, 0.5)])
 
 
+def test_kept_at_zero(answer):
+    """Kept weights that are 0, before the step or after it"""
+    weight, velocity, gradient = single(0, 0, 1, 0), single(0.5, 0, 0, -1), single(2, -4, 2, 1)
+    hold(
+        answer, [(weight, velocity, gradient, np.array(kept), 0.5, 0.5) for kept in ([True] * 4, [True] * 3 + [False])]
+    )
+
+
+def test_large_gradients(answer):
+    """Large gradients, which Keras's SGD takes as they are"""
+    weight, velocity, gradient, mask, *rates = case((6,))
+    hold(answer, [(weight, velocity, scale * gradient, mask, *rates) for scale in np.float32([100, 1e6])])
+
+
 def test_infinite_gradients(answer):
     """An infinite gradient, or NaN, where a weight is dropped"""
     weight, velocity, mask = single(1, 2, 3, 4), single(0.5, 1, -1, 2), np.array([True, False, False, True])
@@ -111,7 +125,7 @@ def test_shapes(answer):
 
 
 def test_rates(answer):
-    """Learning rates and momenta that are no powers of two"""
+    """Learning rates and momenta that are not powers of two"""
     hold(answer, [case((7,), rate, momentum) for rate in (0.01, 0.3, 1.7) for momentum in (0.9, 0.99, 0.0, 0.33)])
 
 
@@ -208,6 +222,29 @@ def velocity_masked_only(weight, velocity, gradient, mask, learning_rate, moment
     too."""
     velocity = only(np.asarray(mask), moved(velocity, gradient, learning_rate, momentum))
     return np.asarray(weight) + velocity, velocity
+
+
+@misconception
+def velocity_masked_afterwards(weight, velocity, gradient, mask, learning_rate, momentum):
+    """You moved the weight by the whole velocity, and masked that afterwards. The dropped weight has moved by then:
+    mask it, too."""
+    new = moved(velocity, gradient, learning_rate, momentum)
+    return np.asarray(weight) + new, only(np.asarray(mask), new)
+
+
+@misconception
+def zeros_taken_for_dropped(weight, velocity, gradient, mask, learning_rate, momentum):
+    """You took a weight that is 0 for a dropped one. The mask alone says what is dropped: a kept weight may be 0, and
+    moves on."""
+    mask = np.asarray(mask) & (np.asarray(weight) != 0)
+    return right(weight, velocity, gradient, mask, learning_rate, momentum)
+
+
+@misconception
+def gradient_clipped(weight, velocity, gradient, mask, learning_rate, momentum):
+    """You clipped the gradient. Keras's SGD does not where it is not told to: an infinite one matters only where the
+    weight is dropped, and there the mask sees to it."""
+    return right(weight, velocity, np.clip(np.asarray(gradient), -1, 1), mask, learning_rate, momentum)
 
 
 @misconception

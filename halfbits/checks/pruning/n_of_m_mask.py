@@ -9,18 +9,35 @@ from hypothesis import strategies as st
 from halfbits.checks.cases import hold_each
 from halfbits.checks.pruning.common import (
     drops_the_smallest,
+    first_of_equals,
     hold_error,
     is_mask,
     magnitudes,
     shuffled,
     single,
     smallest_dropped,
-    use,  # noqa: F401
     what_is_wrong,
 )
+from halfbits.checks.tensors import plain
 from halfbits.grading.exercise import misconception
 
 DEFAULTS = (2, 4, -1)
+
+
+def use(answer, weights, *arguments):
+    """Call the answer; a tensor will do for an array, and of equal magnitudes any may be kept."""
+    n, m, axis = (*arguments, *DEFAULTS[len(arguments) :])
+    before = weights.copy()
+    mask = plain(answer(weights, *arguments))
+    if not is_mask(mask, before.shape) or before.shape[axis] % m:
+        return mask
+    blocks = list(blocks_of(before.shape, m, axis))
+    if not all(drops_the_smallest(magnitudes(before[block]), mask[block], m - n) for block in blocks):
+        return mask
+    same = np.empty(before.shape, bool)
+    for block in blocks:
+        same[block] = first_of_equals(mask[block], magnitudes(before[block]), m - n)
+    return same
 
 
 def hold_one(call):
@@ -156,6 +173,11 @@ def test_not_divisible(answer):
     hold_error(answer, [(shuffled(2, 2),), (shuffled(2, 6), 2, 4, -1), (shuffled(4), 1, 3, -1), (shuffled(4, 3),)])
 
 
+def test_not_divisible_and_empty(answer):
+    """The same where there are no elements, of shape (0, 6) for instance"""
+    hold_error(answer, [(np.zeros(shape, np.float32), 2, 4, axis) for shape, axis in (((0, 6), 1), ((6, 0), 0))])
+
+
 def moved(weights, axis):
     return np.abs(np.moveaxis(weights.astype(np.float64), axis, -1))
 
@@ -204,6 +226,15 @@ def size_for_length(weights, n=2, m=4, axis=-1):
         raise ValueError("no whole number of blocks")
     flat = np.abs(np.moveaxis(weights.astype(np.float64), axis, -1))
     return np.moveaxis(kept_in_blocks(flat.reshape(-1), n, m).reshape(flat.shape), -1, axis)
+
+
+@misconception
+def left_to_reshape(weights, n=2, m=4, axis=-1):
+    """You leave it to `reshape` to complain. Without elements it fits any shape with a 0 in it: ask whether m divides
+    the length along `axis`, and raise a ValueError yourself."""
+    if weights.size and weights.shape[axis] % m:
+        raise ValueError("no whole number of blocks")
+    return right(weights, n, m, axis) if weights.size else np.zeros(weights.shape, bool)
 
 
 @misconception

@@ -196,6 +196,21 @@ def roots_forgotten(kernel_in, bias_in, kernel_out):
 
 
 @misconception
+def one_root_forgotten(kernel_in, bias_in, kernel_out):
+    """You forgot the root of the outgoing part: yours is a norm times a squared norm."""
+    return incoming(kernel_in, bias_in) * norm(kernel_out, 1) ** 2
+
+
+@misconception
+def root_of_the_product(kernel_in, bias_in, kernel_out):
+    """You multiplied the two sums of squares in float32 and took the root afterwards. Their product may be beyond
+    10³⁸, or below 10⁻⁴⁵: take each root first."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.float32(incoming(kernel_in, bias_in)) ** 2 * np.float32(norm(kernel_out, 1)) ** 2
+        return np.sqrt(squares)
+
+
+@misconception
 def sums_of_magnitudes(kernel_in, bias_in, kernel_out):
     """You added up magnitudes, which is the 1-norm. The Euclidean norm is the root of the sum of squares."""
     return np.abs(np.vstack([kernel_in, bias_in])).sum(axis=0) * np.abs(kernel_out).sum(axis=1)
@@ -258,6 +273,14 @@ def as_fractions(kernel_in, bias_in, kernel_out):
     """You divided by the sum of the scores. The scores themselves are asked for."""
     scores = right(kernel_in, bias_in, kernel_out)
     return scores / (scores.sum() or 1)
+
+
+@misconception
+def relative_to_the_largest(kernel_in, bias_in, kernel_out):
+    """You divided by the largest score. The scores themselves are asked for."""
+    scores = right(kernel_in, bias_in, kernel_out)
+    with np.errstate(invalid="ignore"):
+        return scores / np.max(scores)
 
 
 @misconception

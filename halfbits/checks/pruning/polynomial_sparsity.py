@@ -1,5 +1,6 @@
 """polynomial_sparsity(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3) -> float: the schedule."""
 
+import functools
 from itertools import chain
 
 import numpy as np
@@ -95,25 +96,39 @@ def test_long_schedules(answer):
     )
 
 
+def test_late(answer):
+    """After step 2²⁴, where float32 leaves numbers out"""
+    late = 2 * 10**7
+    hold(answer, [(late + step, late, late + 10, 0.0, 0.8) for step in (0, 1, 3, 5, 10, 11)])
+
+
 def test_numpy_step(answer):
     """The step as NumPy's int64"""
     hold(answer, [(np.int64(step), 10, 20, 0.0, 0.8) for step in (0, 12, 17, 40)])
 
 
-def test_like_tfmot(answer):
-    """As TFMOT's PolynomialDecay has it, at every step"""
+@functools.cache
+def cases_of_tfmot():
+    """Arguments, and what TFMOT says to them, which takes its operations a tenth of a second."""
     with stderr_kept_unless_it_fails():
         import tensorflow_model_optimization as tfmot
 
-    first = None
+    cases = []
     for begin, end, initial, final, power in ((3, 12, 0.1, 0.9, 3), (0, 7, 0.0, 0.5, 2), (2, 6, 0.8, 0.25, 1)):
         schedule = tfmot.sparsity.keras.PolynomialDecay(initial, final, begin, end, power)
         for step in range(-1, end + 3):
-            call = answer(step, begin, end, initial, final, power)
-            try:
-                call.equals(float(schedule(step)[1]), atol=CLOSE)
-            except AssertionError as mismatch:
-                first = first or mismatch
+            cases.append(((step, begin, end, initial, final, power), float(schedule(step)[1])))
+    return cases
+
+
+def test_like_tfmot(answer):
+    """As TFMOT's PolynomialDecay has it, at every step"""
+    first = None
+    for arguments, sparsity in cases_of_tfmot():
+        try:
+            answer(*arguments).equals(sparsity, atol=CLOSE)
+        except AssertionError as mismatch:
+            first = first or mismatch
     if first:
         raise first
 
@@ -356,6 +371,22 @@ def rounded(step, begin_step, end_step, initial_sparsity, final_sparsity, power=
 
 
 @misconception
+def in_single_precision(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
+    """You made the steps float32 numbers before you subtracted. Above 2²⁴, 16.8 million, those skip every other step:
+    subtract first, in integers."""
+    checked(begin_step, end_step)
+    begin, end = np.float32(begin_step), np.float32(end_step)
+    done = clipped(float((np.float32(step) - begin) / (end - begin)))
+    return final_sparsity + (initial_sparsity - final_sparsity) * (1 - done) ** power
+
+
+@misconception
+def whole_powers_only(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
+    """You made the power whole. It may be 0.5 or 2.5."""
+    return right(step, begin_step, end_step, initial_sparsity, final_sparsity, int(power))
+
+
+@misconception
 def nothing_refused(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
     """You did not look at the two steps. With begin_step not less than end_step there is no schedule, and with the two
     equal a division by 0: raise a ValueError first."""
@@ -376,8 +407,8 @@ def ends_first(step, begin_step, end_step, initial_sparsity, final_sparsity, pow
 
 @misconception
 def ends_first_the_end_before(step, begin_step, end_step, initial_sparsity, final_sparsity, power=3):
-    """You looked at the step first, and returned before you saw that there is no schedule: begin_step has to be less
-    than end_step at every step. Raise the ValueError first."""
+    """You compared the step with end_step first, and returned before you saw that there is no schedule: begin_step has
+    to be less than end_step at every step. Raise the ValueError first."""
     if step >= end_step:
         return final_sparsity
     if step <= begin_step:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from halfbits.checks.cases import hold_each
-from halfbits.checks.training import Data, as_the_network_asks, nested
+from halfbits.checks.training import Data, adam, as_the_network_asks, nested, sgd
 from halfbits.grading.exercise import misconception
 from halfbits.quiet import import_tensorflow
 
@@ -255,24 +255,6 @@ def of_mean_square(y, outputs):
 def of_cross_entropy(y, logits):
     shares = np.exp(logits) / np.sum(np.exp(logits), axis=1, keepdims=True)
     return (shares - np.eye(logits.shape[1])[y]) / len(y)
-
-
-def sgd(rate, momentum=0.0):
-    def rule(velocity, gradient):
-        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
-        return velocity, velocity
-
-    return rule
-
-
-def adam(rate):
-    def rule(state, gradient):
-        step, mean, square = state or (0, 0.0, 0.0)
-        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        size = np.sqrt(square / (1 - 0.999**step)) + 1e-7
-        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
-
-    return rule
 
 
 class Pruning:
@@ -558,9 +540,9 @@ TARGETS = nested(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, -1.0]]))
 
 
 def unit_scales(layer: Layer, *scales) -> Layer:
-    """The same layer with each unit's incoming weights at another scale."""
-    kernel, *bias = layer.weights
-    return replace(layer, weights=(kernel * np.float32(scales), *bias))
+    """The same layer with each unit's incoming weights, or gamma, at another scale."""
+    first, *others = layer.weights
+    return replace(layer, weights=(first * np.float32(scales), *others))
 
 
 DENSE = Network(
@@ -687,7 +669,8 @@ CHANNELS = Network(
     (6, 6, 2),
     (
         convolution("first", 2, 2, 2, 4, bias=False),
-        norm("norm", 4),
+        # Scores multiplied by this gamma would spare another channel.
+        unit_scales(norm("norm", 4), 3.0, 1.0, 1.0, 1.0),
         other("ReLU", "relu"),
         other("MaxPooling2D", "pool"),
         convolution("second", 1, 2, 4, 3),
@@ -733,7 +716,7 @@ def test_channels(answer):
 
 
 def test_other_networks(answer):
-    """Functional models, a Reshape at first, batch normalization after Flatten, a convolution at last"""
+    """Functional models, a Reshape at the start, batch normalization after Flatten, a convolution at the end"""
     hold(answer, (FLAT, 40, "neurons"), (ALL_CONVOLUTIONS, 50, "neurons"))
 
 
@@ -784,7 +767,7 @@ PENALIZED = replace(
 
 def test_loss(answer):
     """The loss is the model's, a function too, with the regularization of its layers"""
-    hold(answer, (PENALIZED, 30, "connections", TABLE, 1))
+    hold(answer, (PENALIZED, 30, "connections", TABLE, 1), (PENALIZED, 50, "neurons"))
 
 
 UNCOMPILED = Network((3,), (dense("out", 3, 2),), 10 * POINTS, note=", not compiled", look=facts)
@@ -849,6 +832,12 @@ def test_refused_layers(answer):
     """Neurons: a layer around which units cannot be removed is a ValueError that names it"""
     for network in REFUSED:
         answer(network, 50, "neurons").equals(NAMED)
+
+
+def test_refused_before(answer):
+    """The same for such a layer before the first Dense or Conv2D"""
+    before = Layer("LayerNormalization", "culprit", (np.ones(32, np.float32), np.zeros(32, np.float32)))
+    answer(guilty(FLAT, input_norm=before), 50, "neurons").equals(NAMED)
 
 
 @misconception
@@ -1395,6 +1384,19 @@ def last_batch_lost(model, pruning_percentage, structure="connections", train_da
 
 
 @misconception
+def steps_of_whole_batches(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You count `len(x) // 32` steps in an epoch. The last batch, which is shorter, is a step too: round up."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            if self.data.size is None:
+                steps = self.epochs * (len(self.data.x) // 32)
+            return super().sparsity_after(min(done, steps), steps)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
 def single_examples(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
     """You iterate over a tuple (x, y) example by example, without batches. It is cut into batches of 32."""
 
@@ -1590,9 +1592,8 @@ def channels_left(model, pruning_percentage, structure="connections", train_data
     """You remove units of Dense layers only. The channels of Conv2D layers are units, too."""
 
     class Wrong(Pruning):
-        def kept(self):
-            dense_layers = {layer.name for layer in self.pruned() if layer.kind == "Dense"}
-            return {name: stay for name, stay in super().kept().items() if name in dense_layers}
+        def hidden(self):
+            return [(layer, reader) for layer, reader in super().hidden() if layer.kind == "Dense"]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -1695,6 +1696,22 @@ def sums_of_magnitudes(model, pruning_percentage, structure="connections", train
     class Wrong(Pruning):
         def score(self, layer, reader, unit):
             return np.sum(abs(self.incoming(layer, unit))) * np.sum(abs(self.outgoing(layer, reader, unit)))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def gamma_in_the_score(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You multiply the scores by the gamma of a batch normalization. What lies between two layers does not count here:
+    the scores are those of `neuron_scores`."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            scores, layers = super().scores(layer, reader), self.network.layers
+            for between in layers[layers.index(layer) : layers.index(reader)]:
+                if between.kind == "BatchNormalization" and len(between.weights[0]) == len(scores):
+                    scores = scores * abs(between.weights[0])
+            return scores
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -1861,6 +1878,24 @@ def weights_made_anew(model, pruning_percentage, structure="connections", train_
 
 
 @misconception
+def copy_without_weights(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your copy begins anew: `clone_model` makes the layers and not their numbers. Set those of the model,
+    `copy.set_weights(model.get_weights())`, before you prune."""
+
+    class Wrong(Pruning):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            if self.structure != "neurons":
+                self.weights = {name: self.anew(own) for name, own in self.weights.items()}
+
+        def anew(self, own):
+            # As the layers of these checks begin; four arrays are those of a batch normalization.
+            return [array * 0.0 + (len(own) == 4 and i in (0, 3)) for i, array in enumerate(own)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
 def next_kernel_of_the_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
     """You cut the next kernel to its first rows. Those of the units that stay are needed."""
 
@@ -1993,6 +2028,20 @@ def empty_layer_unnamed(model, pruning_percentage, structure="connections", trai
 
 
 @misconception
+def refused_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your error for a layer around which units cannot go does not say which one. Put `layer.name` into the message."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            try:
+                super().check_layers()
+            except ValueError:
+                raise ValueError("a layer") from None
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
 def any_layer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
     """You remove units around any layer, and where the shapes do not fit Keras complains. Look at the layers first: one
     that is not in the list, such as a skip connection's Add, is a ValueError with its name."""
@@ -2023,6 +2072,21 @@ def only_sums_refused(model, pruning_percentage, structure="connections", train_
 
 
 @misconception
+def anything_at_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let any layer pass before the first Dense or Conv2D. Only a Reshape is allowed there beside the layers of the
+    list."""
+
+    class Wrong(Pruning):
+        def check_layers(self):
+            first = self.network.layers.index(self.pruned()[0])
+            for layer in self.network.layers[first:]:
+                if layer.kind not in self.ALLOWED:
+                    raise ValueError(layer.name)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
 def reshape_refused(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
     """You refuse a Reshape before the first Dense or Conv2D layer. It is allowed there: no units have gone yet."""
 
@@ -2043,7 +2107,7 @@ def reshape_anywhere(model, pruning_percentage, structure="connections", train_d
     class Wrong(Pruning):
         def check_layers(self):
             if any(layer.kind == "Reshape" and layer.name == "culprit" for layer in self.network.layers):
-                self.network = replace(self.network, layers=())
+                raise ValueError("shapes")  # Keras says it
             super().check_layers()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()

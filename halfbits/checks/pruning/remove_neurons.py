@@ -212,6 +212,13 @@ def nonzero_indices(kernel_in, bias_in, kernel_out, keep):
 
 
 @misconception
+def only_int64_are_indices(kernel_in, bias_in, kernel_out, keep):
+    """You took integers other than int64 for a mask (`keep.dtype == int`). Ask for what there is one of: `keep.dtype ==
+    bool`."""
+    return right(kernel_in, bias_in, kernel_out, keep if keep.dtype == np.int64 else np.flatnonzero(keep))
+
+
+@misconception
 def length_decides(kernel_in, bias_in, kernel_out, keep):
     """You took `keep` for a mask where it is as long as there are neurons. Indices may be as many: look at its dtype,
     or leave that to NumPy's brackets."""

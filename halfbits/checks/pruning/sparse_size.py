@@ -78,8 +78,12 @@ def test_dtypes(answer):
 
 
 def test_near_zero(answer):
-    """−0.0 is a zero, 10⁻³⁰ is none"""
-    hold(answer, [(single([-0.0, 0.0, 1, 2]),), (single([1e-30, 0, -1e-12, 1e-6]),), (single([-1, 1], [-2, 2]),)])
+    """−0.0 is a zero, 10⁻³⁰ is not, nor 10⁻³⁰⁰ in float64"""
+    hold(
+        answer,
+        [(single([-0.0, 0.0, 1, 2]),), (single([1e-30, 0, -1e-12, 1e-6]),), (single([-1, 1], [-2, 2]),)],
+        [(np.array([[1e-300, 0, -1e-60, 1.0]]),)],
+    )
 
 
 def test_break_even_above_one(answer):
@@ -111,7 +115,7 @@ def test_random_matrices(answer, rows, columns, seed, value_bytes):
 
 
 def test_other_dimensions(answer):
-    """An array that has not two dimensions is a ValueError"""
+    """An array that does not have two dimensions is a ValueError"""
     hold_error(answer, [(shuffled(*shape),) for shape in ((4,), (2, 3, 4), (1,), (3, 3, 2, 2))])
     hold_error(answer, [(np.array(2.0, np.float32),), (shuffled(1, 2, 3), 1)])
 
@@ -191,6 +195,12 @@ def zeros_counted(weights, value_bytes=4):
 
 
 @misconception
+def in_single_precision(weights, value_bytes=4):
+    """You cast the values to float32, in which the smallest of float64 become 0. Count them as they are."""
+    return right(weights, value_bytes, values=count(weights.astype(np.float32)))
+
+
+@misconception
 def near_zeros_counted(weights, value_bytes=4):
     """You took small numbers for zeros (`np.isclose`). Only an exact 0 can be left out."""
     return right(weights, value_bytes, values=int(np.count_nonzero(~np.isclose(weights, 0))))
@@ -217,7 +227,15 @@ def no_row_pointers_in_csr(weights, value_bytes=4):
 @misconception
 def no_last_pointer(weights, value_bytes=4):
     """You counted one row pointer a row. There is one more, for the end of the last row."""
+    refused(weights)
     return right(weights, value_bytes, pointers=4 * len(weights))
+
+
+@misconception
+def no_last_pointer_in_csr(weights, value_bytes=4):
+    """Your "csr" has one row pointer a row. There is one more, for the end of the last row, as in your "break_even"."""
+    sizes = right(weights, value_bytes)
+    return sizes | {"csr": sizes["csr"] - 4}
 
 
 @misconception
@@ -289,6 +307,23 @@ def dense_of_the_dtype(weights, value_bytes=4):
     """Your "dense" is `weights.nbytes`. A value takes `value_bytes`: the matrix may be stored in another format than it
     is held in."""
     return right(weights, value_bytes) | {"dense": weights.nbytes}
+
+
+@misconception
+def dense_of_the_dtype_throughout(weights, value_bytes=4):
+    """Your "dense" is `weights.nbytes`, and "break_even" comes from that. A value takes `value_bytes`: the matrix may
+    be stored in another format than it is held in."""
+    sizes, pointers = right(weights, value_bytes), 4 * (len(weights) + 1)
+    at_equal = 1 - (weights.nbytes - pointers) / ((value_bytes + 4) * weights.size)
+    return sizes | {"dense": weights.nbytes, "break_even": at_equal}
+
+
+@misconception
+def stored_in_the_dtype(weights, value_bytes=4):
+    """You counted the stored values in bytes of the array's dtype (`values.nbytes`). One takes `value_bytes`, in the
+    bitmap and in CSR as in "dense"."""
+    sizes, more = right(weights, value_bytes), count(weights) * (weights.itemsize - value_bytes)
+    return sizes | {"bitmap": sizes["bitmap"] + more, "csr": sizes["csr"] + more}
 
 
 @misconception

@@ -11,12 +11,14 @@ import numpy as np
 from halfbits.checks.training import (
     Data,
     Network,
+    adam,
     as_the_network_asks,
     batches_of,
     both,
     copied,
     nested,
     remembering,
+    sgd,
     show_strategy,
 )
 from halfbits.grading.exercise import misconception
@@ -184,7 +186,7 @@ class Reference:
         self.forward, self.strategy, self.bits = forward, strategy, strategy.weight_bits
         self.weights = {name: [tf.Variable(np.float64(w)) for w in pair] for name, pair in weights.items()}
         self.loss, self.rule, self.decay = loss or mean_square, rule or sgd(0.0), decay
-        self.ranges, self.history, self.state = {}, [], {}
+        self.ranges, self.history, self.state, self.seen = {}, [], {}, {}
 
     def kernel(self, name, channel_axes=1):
         kernel = self.weights[name][0]
@@ -237,10 +239,18 @@ class Reference:
         return self
 
     def facts(self, points) -> dict:
-        return {"outputs": rounded(self(points))}
+        if points not in self.seen:
+            self.seen[points] = rounded(self(points))
+        return {"outputs": self.seen[points]}
 
     def losses(self) -> dict:
         return {"loss": rounded(self.history)}
+
+
+@functools.cache
+def trained(reference: Callable, strategy, data, epochs=1) -> Reference:
+    """What a function of the strategy makes, trained: once for all answers."""
+    return reference(strategy).train(data.batches(), epochs)
 
 
 def mean_square(y, outputs):
@@ -253,24 +263,6 @@ def half_mean_square(y, outputs):
 
 def cross_entropy(y, logits):
     return -tf.reduce_mean(tf.gather(tf.nn.log_softmax(logits), y, batch_dims=1))
-
-
-def sgd(rate, momentum=0.0):
-    def rule(velocity, gradient):
-        velocity = momentum * (0.0 if velocity is None else velocity) - rate * gradient
-        return velocity, velocity
-
-    return rule
-
-
-def adam(rate):
-    def rule(state, gradient):
-        step, mean, square = state or (0, 0.0, 0.0)
-        step, mean, square = step + 1, 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        size = tf.sqrt(square / (1 - 0.999**step)) + 1e-7
-        return -rate * mean / (1 - 0.9**step) / size, (step, mean, square)
-
-    return rule
 
 
 ADAM = adam(1e-3)
@@ -496,6 +488,9 @@ def dropped() -> keras.Model:
     return model
 
 
+CHAIN_RATE = 0.125
+
+
 @functools.cache
 def chain(rate: float) -> Callable:
     """One number in, two layers of one unit, one number out.
@@ -537,111 +532,130 @@ def test_range_holds_zero(answer):
         answer(Network(ONE, one_layer(), outputs(points)), strategy, data, 1).equals(wanted, **CLOSE)
 
 
+def uneven_reference(strategy):
+    return Reference(lambda net, x: net.dense("out", x), {"out": (UNEVEN, np.zeros(3))}, strategy)
+
+
 def test_per_channel(answer):
     """With `per_channel` each column of a Dense kernel has a scale of its own, without it there is one for all"""
     points = nested(100 * np.eye(3))
     data = Data(nested(100 * np.array(ROWS)), nested(np.zeros((4, 3))), 4)
     for per_channel in True, False:
         strategy = QuantizationStrategy(3, 8, per_channel)
-        net = Reference(lambda net, x: net.dense("out", x), {"out": (UNEVEN, np.zeros(3))}, strategy)
-        wanted = net.train(data.batches()).facts(points)
+        wanted = trained(uneven_reference, strategy, data).facts(points)
         network = Network("Sequential(out), columns of unequal size", uneven, outputs(points))
         answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def convolution_reference(strategy):
+    def forward(net, x):
+        return tf.reshape(net.convolution("conv", x, 2, "SAME"), (-1, 12))
+
+    return Reference(forward, {"conv": CONVOLUTION}, strategy)
 
 
 def test_convolution(answer):
     """A Conv2D kernel has a scale for each filter; the padding is exactly 0"""
     strategy, data = QuantizationStrategy(3, 4), Data(IMAGES, nested(np.zeros((4, 12))), 4)
-
-    def forward(net, x):
-        return tf.reshape(net.convolution("conv", x, 2, "SAME"), (-1, 12))
-
-    wanted = Reference(forward, {"conv": CONVOLUTION}, strategy).train(data.batches()).facts(IMAGES)
+    wanted = trained(convolution_reference, strategy, data).facts(IMAGES)
     network = Network("Sequential(conv, flat)", convolution, outputs(IMAGES))
     answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def depthwise_reference(strategy, weights=DEPTHWISE):
+    return Reference(lambda net, x: tf.reduce_mean(net.depthwise("depth", x), (1, 2)), {"depth": weights}, strategy)
 
 
 def test_depthwise(answer):
     """A DepthwiseConv2D kernel has a scale for each pair of input and multiplier, its last two axes"""
     data = Data(IMAGES, nested(np.zeros((4, 4))), 4)
-
-    def forward(net, x):
-        return tf.reduce_mean(net.depthwise("depth", x), (1, 2))
-
     for per_channel in True, False:
         strategy = QuantizationStrategy(3, 4, per_channel)
-        wanted = Reference(forward, {"depth": DEPTHWISE}, strategy).train(data.batches()).facts(IMAGES)
+        wanted = trained(depthwise_reference, strategy, data).facts(IMAGES)
         network = Network("Sequential(depth, mean)", depthwise, outputs(IMAGES))
         answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def three_layers_reference(strategy):
+    def forward(net, x):
+        x = tf.nn.relu(net.dense("first", x))
+        return net.dense("out", tf.nn.relu(net.dense("second", x)))
+
+    return Reference(forward, {name: (KERNELS[name], BIASES[name]) for name in KERNELS}, strategy)
 
 
 def test_hidden_layers(answer):
     """Each layer has the range of its own input, as the quantized layers before it make it; the last output is float"""
     strategy = QuantizationStrategy(3, 3)
-
-    def forward(net, x):
-        x = tf.nn.relu(net.dense("first", x))
-        return net.dense("out", tf.nn.relu(net.dense("second", x)))
-
-    weights = {name: (KERNELS[name], BIASES[name]) for name in KERNELS}
-    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    wanted = trained(three_layers_reference, strategy, TABLE).facts(POINTS)
     network = Network("Sequential(first, second, relu, out)", three_layers, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+
+def pooled_reference(strategy):
+    def forward(net, x):
+        x = tf.nn.tanh(net.convolution("conv", tf.reshape(x, (-1, 4, 4, 2))))
+        return tf.reduce_max(tf.nn.avg_pool2d(x, (2, 1), 1, "VALID"), (1, 2))
+
+    return Reference(forward, {"conv": CONVOLUTION}, strategy)
 
 
 def test_layers_without_weights(answer):
     """What has no kernel computes as it did, in float"""
     strategy, data = QuantizationStrategy(4, 4), Data(nested(np.reshape(IMAGES, (4, 32))), nested(np.zeros((4, 3))), 4)
-
-    def forward(net, x):
-        x = tf.nn.tanh(net.convolution("conv", tf.reshape(x, (-1, 4, 4, 2))))
-        return tf.reduce_max(tf.nn.avg_pool2d(x, (2, 1), 1, "VALID"), (1, 2))
-
-    wanted = Reference(forward, {"conv": CONVOLUTION}, strategy).train(data.batches()).facts(data.x)
+    wanted = trained(pooled_reference, strategy, data).facts(data.x)
     text = "Sequential(rows, conv, tanh, average, maximum)"
     answer(Network(text, pooled, outputs(data.x)), strategy, data, 1).equals(wanted, **CLOSE)
 
 
-def test_skip_connection(answer):
-    """A functional network keeps its connections, folds as any other, and a sum is taken in float"""
-    strategy, out = QuantizationStrategy(3, 3), (KERNELS["out"], BIASES["out"])
-
+def skip_reference(strategy, body=BODY):
     def forward(net, x):
         return net.dense("out", x + tf.nn.relu(net.dense("body", x)))
 
-    wanted = Reference(forward, {"body": BODY, "out": out}, strategy).train(TABLE.batches()).facts(POINTS)
+    return Reference(forward, {"body": body, "out": (KERNELS["out"], BIASES["out"])}, strategy)
+
+
+def skip_normalized_reference(strategy):
+    return skip_reference(strategy, folded(*BODY, NORM_3))
+
+
+def test_skip_connection(answer):
+    """A functional network keeps its connections, folds as any other, and a sum is taken in float"""
+    strategy = QuantizationStrategy(3, 3)
+    wanted = trained(skip_reference, strategy, TABLE).facts(POINTS)
     network = Network("Model(x → body, + x → sum → out)", skip, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
-    weights = {"body": folded(*BODY, NORM_3), "out": out}
-    wanted = Reference(forward, weights, strategy).train(TABLE.batches()).facts(POINTS)
+    wanted = trained(skip_normalized_reference, strategy, TABLE).facts(POINTS)
     network = Network("Model(x → body → norm → relu, + x → sum → out)", skip_normalized, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
-def test_batch_normalization(answer):
-    """Batch normalization is folded into the layer before it, then the folded kernel is quantized"""
-    strategy, data = QuantizationStrategy(3, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 2))), 4)
-
+def normalized_reference(strategy):
     def forward(net, x):
         x = tf.nn.relu(net.convolution("conv", x, padding="SAME"))
         return net.dense("out", tf.reshape(tf.nn.max_pool2d(x, 2, 2, "VALID"), (-1, 12)))
 
     weights = {"conv": folded(CONVOLUTION[0], 0.0, NORM_3), "out": folded(*HEAD, NORM_2)}
-    wanted = Reference(forward, weights, strategy).train(data.batches()).facts(IMAGES)
+    return Reference(forward, weights, strategy)
+
+
+def test_batch_normalization(answer):
+    """Batch normalization is folded into the layer before it, then the folded kernel is quantized"""
+    strategy, data = QuantizationStrategy(3, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 2))), 4)
+    wanted = trained(normalized_reference, strategy, data).facts(IMAGES)
     text = "Sequential(conv, norm, relu, pool, flat, out, last)"
     answer(Network(text, normalized_convolution, outputs(IMAGES)), strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def normalized_depthwise_reference(strategy):
+    return depthwise_reference(strategy, folded(*DEPTHWISE, NORM_4, 0.01, (2, 2)))
 
 
 def test_batch_normalization_depthwise(answer):
     """It is folded into a DepthwiseConv2D layer, too"""
     strategy, data = QuantizationStrategy(6, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 4))), 4)
-
-    def forward(net, x):
-        return tf.reduce_mean(net.depthwise("depth", x), (1, 2))
-
-    weights = {"depth": folded(*DEPTHWISE, NORM_4, 0.01, (2, 2))}
-    wanted = Reference(forward, weights, strategy).train(data.batches()).facts(IMAGES)
+    wanted = trained(normalized_depthwise_reference, strategy, data).facts(IMAGES)
     network = Network("Sequential(depth, norm, mean)", normalized_depthwise, outputs(IMAGES))
     answer(network, strategy, data, 1).equals(wanted, **CLOSE)
 
@@ -707,15 +721,19 @@ def test_straight_through(answer):
         answer(network, strategy, TABLE, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
 
 
+def chain_reference(strategy):
+    weights = {"first": ([[0.875]], [0.0]), "out": ([[0.5]], [0.0])}
+    return Reference(lambda net, x: net.dense("out", net.dense("first", x)), weights, strategy, rule=sgd(CHAIN_RATE))
+
+
 def test_no_gradient_outside(answer):
     """What lies outside of its range passes no gradient back"""
-    rate, strategy = 0.125, QuantizationStrategy(2, 4)
+    strategy = QuantizationStrategy(2, 4)
     # The second batch is far outside of the range that the first one set.
     data = Data(((1.875,), (6.0,), (5.0,)), ((1.0,), (4.0,), (-3.0,)), 1)
-    weights, points = {"first": ([[0.875]], [0.0]), "out": ([[0.5]], [0.0])}, ((0.6,), (1.5,), (9.0,))
-    net = Reference(lambda net, x: net.dense("out", net.dense("first", x)), weights, strategy, rule=sgd(rate))
-    wanted = net.train(data.batches(), 2)
-    network = Network("Sequential(first, out) of one unit each", chain(rate), both(outputs(points), losses))
+    points = ((0.6,), (1.5,), (9.0,))
+    wanted = trained(chain_reference, strategy, data, 2)
+    network = Network("Sequential(first, out) of one unit each", chain(CHAIN_RATE), both(outputs(points), losses))
     answer(network, strategy, data, 2).equals(wanted.facts(points) | wanted.losses(), **CLOSE)
 
 
@@ -767,13 +785,16 @@ def test_uncompiled(answer):
     answer(network, strategy, data, 3).equals(net.losses(), **CLOSE)
 
 
+def dropped_reference(strategy):
+    return Reference(lambda net, x: net.dense("out", x), {"out": (np.ones((64, 1)), [0.0])}, strategy)
+
+
 def test_training_mode(answer):
     """The layers run in training mode while training, and not afterwards"""
     # Of 64 ones some are dropped and the others doubled, so the range is 0 to 2 in training.
     strategy, points = QuantizationStrategy(2, 3), nested(np.linspace(0.1, 2.3, 3)[:, None] * np.ones(64) / 1.1)
-    weights = {"out": (np.ones((64, 1)), [0.0])}
-    net = Reference(lambda net, x: net.dense("out", x), weights, strategy)
-    wanted = net.train([(np.array([[0.0] * 63 + [2.0]]), 0.0)]).facts(points)
+    seen = Data(nested(np.array([[0.0] * 63 + [2.0]])), ((0.0,),), 1)
+    wanted = trained(dropped_reference, strategy, seen).facts(points)
     network = Network("Sequential(drop, out), half of 64 inputs dropped", dropped, outputs(points))
     answer(network, strategy, Data(nested(np.ones((2, 64))), ((0.0,), (0.0,)), 2), 1).equals(wanted, **CLOSE)
 
