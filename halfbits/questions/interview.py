@@ -155,7 +155,7 @@ def expected_points(question: Explain, level: str) -> tuple[str, ...]:
 
 
 def score(question: Question, answer: dict, level: str) -> float:
-    """How good an answer was, from 0 to 1: which share of the expected points it made; of a number, whether it was right.
+    """How good an answer was, 0 to 1: which share of the expected points it made; of a number, whether it was right.
 
     Args:
         question: the question.
