@@ -25,9 +25,10 @@
 # In **mixed precision** (混合精度) a layer *computes* in a 16-bit format, fp16 or bf16, and *keeps* its weights in fp32.
 # In each step the weights are cast to a 16-bit working copy; products and activations are 16 bits wide; the gradients
 # are computed in 16 bits and handed on as fp32; the optimizer's state and the update are fp32. What needs digits or
-# range stays fp32: Keras sees to it in normalization layers, attention's softmax and the loss; a softmax at the end of
-# the model you set yourself. With fp16, small gradients fall to zero, so the loss is multiplied by a large factor first
-# and the gradients divided by it afterwards (**loss scaling**, 损失缩放); bf16 has fp32's range and needs none.
+# range stays fp32: Keras sees to it in normalization layers, the loss, and attention's softmax (without dropout; with it
+# that softmax is 16 bits wide); a softmax at the end of the model you set yourself. With fp16, small gradients fall to
+# zero, so the loss is multiplied by a large factor first and the gradients divided by it afterwards (**loss scaling**,
+# 损失缩放); bf16 has fp32's range and needs none.
 #
 # What you get for it:
 #
