@@ -31,7 +31,7 @@ def check(answer, exercise: str | None = None) -> None:
     report = grade(answer, exercise)
 
     def record(entry: dict) -> None:
-        entry["last"] = report.outcome
+        entry["last"], entry["at"] = report.outcome, store.now()
         if "passed" in entry:
             return
         entry["attempts"] = entry.get("attempts", 0) + 1

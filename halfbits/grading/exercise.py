@@ -85,7 +85,8 @@ class Exercise:
     @property
     def contract(self) -> str:
         """The exercise in one line."""
-        return self.module.__doc__.strip().splitlines()[0]
+        tree = ast.parse(self.path.read_text(encoding="utf-8"))  # a check file may take seconds to import
+        return ast.get_docstring(tree).splitlines()[0]
 
     @property
     def hints(self) -> tuple[str, ...]:

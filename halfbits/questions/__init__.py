@@ -25,17 +25,17 @@ __all__ = [
     "quiz",
 ]
 
-#: The topics, in the order in which the course comes to them; the article's six questions first.
-TOPICS = (
-    "article",
-    "formats",
-    "hardware",
-    "mixed_precision",
-    "quantization",
-    "quantization_aware_training",
-    "pruning",
-    "deployment",
-)
+#: The topics and how they are called, in the order in which the course comes to them; the article's questions first.
+TOPICS = {
+    "article": "the article's six",
+    "formats": "number formats",
+    "hardware": "hardware",
+    "mixed_precision": "mixed precision",
+    "quantization": "quantization",
+    "quantization_aware_training": "quantization-aware training",
+    "pruning": "pruning",
+    "deployment": "deployment",
+}
 #: Arguments for jupyterquiz.display_quiz: its own label colour is black, which a dark notebook swallows.
 QUIZ_LOOK = {"max_width": 720, "colors": {"--jq-numeric-input-label": "var(--jp-content-font-color1, #101010)"}}
 

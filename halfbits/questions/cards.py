@@ -11,10 +11,9 @@ from datetime import datetime, timezone
 from html import escape
 from pathlib import Path
 
-import mistune
-
 from halfbits.grading import store
 from halfbits.questions import Choice, Explain, Question, load
+from halfbits.questions.html import block, bullets
 
 __all__ = ["NEW_A_DAY", "back", "due", "export", "front", "rate", "review"]
 
@@ -31,23 +30,23 @@ _STYLE = ".card{font-family:sans-serif;text-align:left;max-width:45em;margin:aut
 
 def front(question: Question) -> str:
     """The question as HTML; of a choice with its options, in the order of the alphabet."""
-    text = _html(question.question)
+    text = block(question.question)
     if isinstance(question, Choice):
         options = sorted(str(option.text) for option in (question.right, *question.wrong))
-        text += f"<ul>{''.join(f'<li>{_inline(option)}</li>' for option in options)}</ul>"
+        text += bullets(options)
     return text
 
 
 def back(question: Question) -> str:
     """The answer as HTML, with what to hold one's own against and where it is taught."""
     if isinstance(question, Explain):
-        parts = [_html(question.answer), _points("A good answer says", question.rubric.good)]
-        parts += [_points("A senior one adds", question.rubric.senior), _html(f"**Trap:** {question.trap}")]
+        parts = [block(question.answer), _points("A good answer says", question.rubric.good)]
+        parts += [_points("A senior one adds", question.rubric.senior), block(f"**Trap:** {question.trap}")]
     else:
         unit = f" {question.unit}" if getattr(question, "unit", "") else ""
-        parts = [_html(f"**{question.right.text}{unit}.** {question.right.because}")]
+        parts = [block(f"**{question.right.text}{unit}.** {question.right.because}")]
         parts.append(_points("Why not", [f"*{wrong.text}*: {wrong.because}" for wrong in question.wrong]))
-    parts.append(_html(f"Lesson {question.lesson[:2]}, {question.proof}"))
+    parts.append(block(f"Lesson {question.lesson[:2]}, {question.proof}"))
     return "".join(parts)
 
 
@@ -176,16 +175,8 @@ class _Session:
         self.buttons.children = tuple(self.ratings)
 
 
-def _html(text: str) -> str:
-    return mistune.html(text)
-
-
-def _inline(text: str) -> str:
-    return mistune.html(text).strip().removeprefix("<p>").removesuffix("</p>")
-
-
 def _points(title: str, points) -> str:
-    return f"<p>{escape(title)}:</p><ul>{''.join(f'<li>{_inline(point)}</li>' for point in points)}</ul>"
+    return f"<p>{escape(title)}:</p>{bullets(points)}"
 
 
 def _time(entry: dict) -> datetime:

@@ -5,21 +5,33 @@ What is said is kept with the progress, from the first key on; `halfbits.widgets
 
 from __future__ import annotations
 
+import ast
+import math
+import operator
 import random
+import re
 from collections import defaultdict
 from datetime import datetime, timezone
+from statistics import mean
 
 from halfbits.grading import store
-from halfbits.questions import LEVELS, Choice, Explain, Question, load
+from halfbits.questions import LEVELS, TOPICS, Choice, Explain, Number, Option, Question, load
 
 __all__ = [
+    "CODE",
     "MINUTES",
     "begin",
     "by_id",
+    "by_topic",
     "choose",
+    "code_passed",
     "end",
     "expected_points",
+    "meant",
+    "next_up",
     "note",
+    "number_in",
+    "overall",
     "past",
     "score",
     "study_next",
@@ -28,6 +40,8 @@ __all__ = [
 
 #: How long an interview may last.
 MINUTES = (15, 30, 45)
+#: Under which name the answers of an interview hold the exercise.
+CODE = "code"
 
 _SECTION = "interviews"
 _MINUTES_A_QUESTION = 3
@@ -121,12 +135,24 @@ def _exercise(draw: random.Random) -> str:
 
 
 def note(name: str, question_id: str, **facts) -> None:
-    """Keep what is known of an answer so far: `text`, `ticked` (points of the rubric), `seconds`, `right`.
+    """Keep what is known of an answer so far.
+
+    Args:
+        name: the interview.
+        question_id: the question, or `CODE`.
+        facts: `text`, `seconds`, `turned` (the rubric has been seen), `ticked` (points of the rubric), `right` (of a
+            number or the exercise), `done`.
 
     Raises:
         ProgressNotSaved: it could not be kept, and why.
     """
     store.update(name, lambda entry: entry["answers"].setdefault(question_id, {}).update(facts), _SECTION)
+
+
+def next_up(entry: dict) -> str | None:
+    """What an interview has come to: a question's id, `CODE`, or None at the end."""
+    asked = [name for name in entry["questions"] if by_id(name)] + [CODE] * bool(entry["code"])
+    return next((name for name in asked if not entry["answers"].get(name, {}).get("done")), None)
 
 
 def end(name: str) -> None:
@@ -176,3 +202,71 @@ def study_next(entry: dict) -> list[Question]:
         if question:
             scored.append((score(question, entry["answers"].get(name, {}), entry["level"]), place, question))
     return [question for value, _, question in sorted(scored, key=lambda item: item[:2]) if value < _WEAK]
+
+
+def overall(entry: dict) -> float | None:
+    """The mean score, 0 to 1, of the questions that an interview came to; None where it came to none."""
+    scores = [value for values in by_topic(entry).values() for value in values]
+    return mean(scores) if scores else None
+
+
+def by_topic(entry: dict) -> dict[str, list[float]]:
+    """The scores of the questions that an interview came to, by topic, in the course's order."""
+    scores = {topic: [] for topic in TOPICS}
+    for name in entry["questions"]:
+        question, answer = by_id(name), entry["answers"].get(name, {})
+        if question and answer.get("turned"):
+            scores[question.topic].append(score(question, answer, entry["level"]))
+    return {topic: values for topic, values in scores.items() if values}
+
+
+def code_passed(name: str, exercise: str) -> bool:
+    """Whether an exercise has passed since the interview of this name began."""
+    known = store.read().get(exercise, {})
+    begun = datetime.fromisoformat(name).replace(microsecond=0)
+    return known.get("last") == "passed" and datetime.fromisoformat(known.get("at", _LONG_AGO)) >= begun
+
+
+_LONG_AGO = "2000-01-01T00:00:00+00:00"
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+_WRITTEN = str.maketrans({",": "", "_": "", "−": "-", "×": "*", "·": "*", "^": "**"})
+
+
+def number_in(text: str) -> float:
+    """The number that somebody wrote: "65,504", "3.4e38", "2^-14", "7e9 * 16 / 1e9", "112 GB".
+
+    Raises:
+        ValueError: there is none.
+    """
+    written = re.sub(r"\s*[%a-zA-Zµ]+(/[a-zA-Z]+)?\s*$", "", text.strip().translate(_WRITTEN)).strip()
+    try:
+        value = _value(ast.parse(written, mode="eval").body)
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+    except (SyntaxError, ArithmeticError, KeyError, TypeError, ValueError):
+        pass
+    raise ValueError(f"“{text.strip()}” is no number. Write it as 65504, 5.96e-8 or 2^-24.")
+
+
+def _value(node: ast.expr) -> float:
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS[type(node.op)](_value(node.left), _value(node.right))
+    if isinstance(node, ast.UnaryOp):
+        return _OPERATORS[type(node.op)](_value(node.operand))
+    if isinstance(node, ast.Constant):
+        return float(node.value)
+    raise ValueError
+
+
+def meant(question: Number, value: float) -> Option | None:
+    """The option, right or wrong, that a number stands for."""
+    options = (question.right, *question.wrong)
+    return next((o for o in options if abs(value - o.text) <= max(question.tolerance, 1e-9) * abs(o.text)), None)
