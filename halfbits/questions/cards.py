@@ -25,6 +25,7 @@ RATINGS = ("Again", "Hard", "Good", "Easy")
 _SECTION = "cards"
 # Fixed, so that an import into Anki finds the cards of an earlier one.
 _DECK_ID, _MODEL_ID = 1_704_516_001, 1_704_516_002
+_LOOK = "line-height:1.5;max-width:50em;font-size:14px"
 _STYLE = ".card{font-family:sans-serif;text-align:left;max-width:45em;margin:auto;line-height:1.4}"
 
 
@@ -167,11 +168,11 @@ class _Session:
             self.text.value, self.buttons.children = f"<p>{done}Nothing is due now.</p>", ()
             return
         count = f"<p style='opacity:.75'>{len(self.left)} to go</p>"
-        self.text.value = count + front(self.left[0])
+        self.text.value = f"<div style='{_LOOK}'>{count}{front(self.left[0])}</div>"
         self.buttons.children = (self.turn,)
 
     def _show_back(self) -> None:
-        self.text.value += f"<hr>{back(self.left[0])}"
+        self.text.value += f"<div style='{_LOOK}'><hr>{back(self.left[0])}</div>"
         self.buttons.children = tuple(self.ratings)
 
 

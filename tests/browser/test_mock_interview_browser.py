@@ -60,8 +60,9 @@ def test_an_interview_from_level_to_summary_with_the_keyboard_alone(browser, lab
     assert all(answer["text"] for answer in entry["answers"].values())
     link = widget.locator(".mi-study a").first
     heading = link.inner_text()
-    link.press("Enter")
-    page.locator(f"#jp-main-dock-panel .lm-TabBar-tabLabel:has-text('{heading[7:9]}_')").wait_for()
+    with page.context.expect_page() as opened:
+        link.press("Enter")
+    opened.value.locator(f"#jp-main-dock-panel .lm-TabBar-tabLabel:has-text('{heading[7:9]}_')").wait_for()
     assert notebook.troubles() == []
 
 
@@ -140,3 +141,9 @@ def test_a_tick_and_a_second_press_are_told(open_page, tmp_path, monkeypatch):
     assert page.evaluate("model.get('said').act") == "tick", "one press alone does not end it"
     page.get_by_role("button", name="End it now?").click()
     assert page.evaluate("model.get('said').act") == "finish"
+
+
+def test_that_nobody_listens_is_said(open_page, tmp_path):
+    page = open_page(path=widget_page(MockInterview(random.Random(0)), tmp_path))
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_text("Nobody answers, so this was not kept").wait_for(timeout=20_000)

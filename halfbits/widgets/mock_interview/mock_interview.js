@@ -8,6 +8,7 @@
 const REST_MS = 400;
 const TICK_MS = 1000;
 const KEEP_SECONDS = 10;
+const SILENCE_MS = 5000;
 const QUESTION_SECONDS = 180;
 
 /** 75 → "1:15" */
@@ -29,19 +30,9 @@ function rich(tag, html, attributes = {}) {
   return element;
 }
 
-/** A link that JupyterLab opens in a tab of its own. */
+/** A link from this notebook's folder to another file of the course, in a tab of its own: the interview stays open. */
 function fileLink(text, path) {
-  const here = decodeURIComponent(location.pathname).split("/tree/")[1] ?? "";
-  const root = here.includes("notebooks/") ? here.slice(0, here.lastIndexOf("notebooks/")) : "";
-  return h(
-    "a",
-    {
-      href: `../${path}`,
-      "data-commandlinker-command": "docmanager:open",
-      "data-commandlinker-args": JSON.stringify({ path: root + path }),
-    },
-    text,
-  );
+  return h("a", { href: `../${path}`, target: "_blank", rel: "noopener" }, text);
 }
 
 /** The seconds on one question, shown as they go. */
@@ -308,6 +299,7 @@ function summaryPage(view, tell) {
   };
 }
 
+const SILENCE = "Nobody answers, so this was not kept: keep a copy of what you typed, and run the cell above again.";
 const PAGES = { start: startPage, question: questionPage, rubric: rubricPage, code: codePage, summary: summaryPage };
 
 function render({ model, el }) {
@@ -316,8 +308,11 @@ function render({ model, el }) {
   const saved = h("p", { class: "hb-help mi-saved", role: "status" });
   let page = null;
   let count = 0;
+  let waiting = null;
   // A count makes each message differ from the one before, or it would be no change.
   const tell = (act, facts = {}) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => setText(saved, SILENCE), SILENCE_MS);
     model.set("said", { act, ...facts, count: `${prefix}-${(count += 1)}` });
     model.save_changes();
   };
@@ -329,13 +324,15 @@ function render({ model, el }) {
     body.replaceChildren(...page.parts);
     if (had) (page.focus ?? body.querySelector("h4")).focus();
   };
+  const heard = () => clearTimeout(waiting);
   const tellSaved = () => setText(saved, model.get("saved"));
   keepKeys(el);
   el.append(h("div", { class: "hb-explorer mock-interview" }, body, saved));
-  const unwatch = [watch(model, ["view"], show), watch(model, ["saved"], tellSaved)];
+  const unwatch = [watch(model, ["view"], show), watch(model, ["saved"], tellSaved), watch(model, ["heard"], heard)];
   show();
   tellSaved();
   return () => {
+    clearTimeout(waiting);
     page.stop();
     for (const stop of unwatch) stop();
   };

@@ -41,6 +41,7 @@ class MockInterview(Explorer):
     Traits:
         view: what to show, as `mock_interview.js` takes it: its "page" is start, question, rubric, code or summary.
         saved: a word on what was kept last.
+        heard: the "count" of what was done last, so that the browser notices when nobody listens.
         said: what the person did, from the browser: "act" names it; the rest are the arguments of `_on_…`.
     """
 
@@ -48,12 +49,16 @@ class MockInterview(Explorer):
 
     view = traitlets.Dict(read_only=True).tag(sync=True)
     saved = traitlets.Unicode(read_only=True).tag(sync=True)
+    heard = traitlets.Unicode(read_only=True).tag(sync=True)
     said = traitlets.Dict().tag(sync=True)
 
     def __init__(self, draw: random.Random | None = None):
         super().__init__()
         self._draw, self._name = draw, None
         self._fix(view=_start())
+
+    def __repr__(self) -> str:
+        return "Run this cell to begin: the interview needs a running kernel."
 
     @traitlets.observe("said")
     def _hear(self, change) -> None:
@@ -62,6 +67,7 @@ class MockInterview(Explorer):
             getattr(self, f"_on_{change['new']['act']}")(**facts)
         except store.ProgressNotSaved as problem:
             self._fix(saved=str(problem))
+        self._fix(heard=change["new"]["count"])
 
     # ── what the person did ──
 
