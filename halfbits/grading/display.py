@@ -7,6 +7,8 @@ from html import escape
 
 from halfbits.grading.exercise import Exercise, Unit, units
 
+_HEADING = "margin:.6em 0 .2em"
+
 
 def show(item) -> None:
     """Display an item in a notebook, or print it where there is none."""
@@ -42,22 +44,29 @@ class Code(Text):
 
 
 class Dashboard:
-    """Where the learner stands, from what the progress file knows of each exercise."""
+    """Where the learner stands: the exercises of each unit, the cards, the mock interviews.
 
-    def __init__(self, known: dict[str, dict]):
-        self._known = known
+    Args:
+        known: what the progress file knows of each exercise.
+        rest: lines on all else.
+    """
+
+    def __init__(self, known: dict[str, dict], rest: tuple[str, ...] = ()):
+        self._known, self._rest = known, rest
 
     def __str__(self) -> str:
         lines = []
         for unit in units():
             lines.append(self._heading(unit))
             lines += [f"  {sign} {name:28} {words}" for sign, name, words in self._rows(unit)]
+        lines += self._rest
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return "".join(self._unit_html(unit) for unit in units())
+        rest = [f"<p style='{_HEADING}'><b>{escape(line)}</b></p>" for line in self._rest]
+        return "".join([*(self._unit_html(unit) for unit in units()), *rest])
 
     def _unit_html(self, unit: Unit) -> str:
         cell = "padding:.15em 1em .15em 0;text-align:left"
@@ -66,7 +75,7 @@ class Dashboard:
             f"</td><td style='{cell}'>{escape(words)}</td></tr>"
             for sign, name, words in self._rows(unit)
         )
-        return f"<p style='margin:.6em 0 .2em'><b>{escape(self._heading(unit))}</b></p><table>{rows}</table>"
+        return f"<p style='{_HEADING}'><b>{escape(self._heading(unit))}</b></p><table>{rows}</table>"
 
     def _heading(self, unit: Unit) -> str:
         passed = sum("passed" in self._known.get(name, {}) for name in unit.exercise_names)

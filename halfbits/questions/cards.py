@@ -15,7 +15,7 @@ from halfbits.grading import store
 from halfbits.questions import Choice, Explain, Question, load
 from halfbits.questions.html import block, bullets
 
-__all__ = ["NEW_A_DAY", "back", "due", "export", "front", "rate", "review"]
+__all__ = ["NEW_A_DAY", "back", "due", "export", "front", "rate", "review", "standing"]
 
 #: How many cards that were never seen are shown on one day.
 NEW_A_DAY = 10
@@ -94,6 +94,12 @@ def rate(question: Question, rating: int, now: datetime | None = None) -> dateti
 
     store.update(question.id, change, _SECTION)
     return when
+
+
+def standing() -> str:
+    """Where the learner stands, in a line."""
+    begun, count = len(store.read(_SECTION)), len(due())
+    return f"Cards: {count} to look at today, {begun} of {len(load())} begun (notebooks/08_mock_interview)"
 
 
 def review() -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "overall",
     "past",
     "score",
+    "standing",
     "study_next",
     "unfinished",
 ]
@@ -173,6 +174,16 @@ def unfinished() -> str | None:
     """The latest interview, where it has not been ended."""
     names = list(past())
     return names[-1] if names and not past()[names[-1]]["ended"] else None
+
+
+def standing() -> str:
+    """Where the learner stands, in a line."""
+    ended = [(name, entry) for name, entry in past().items() if overall(entry) is not None]
+    if not ended:
+        return "Mock interview: none yet (notebooks/08_mock_interview)"
+    name, entry = ended[-1]
+    when = datetime.fromisoformat(name).astimezone().date()
+    return f"Mock interviews: {len(ended)}; the last, on {when}, {entry['level']}: {overall(entry):.0%} of the points"
 
 
 def expected_points(question: Explain, level: str) -> tuple[str, ...]:

@@ -30,8 +30,6 @@
 # %% [markdown]
 # ## The syllabus
 #
-# **You can take these units now:**
-#
 # - **Lesson [01 · Why mixed precision](01_why_mixed_precision.ipynb)**. What is mixed, and what does it really save?
 # - **Lesson [02 · Number formats](02_number_formats.ipynb)**. What are fp16 and bf16, and how do they differ from fp32?
 # - **Exercises [01 · Number formats](../exercises/01_number_formats.ipynb)**. Can you decode, round and add in them?
@@ -51,9 +49,11 @@
 # - **Lesson [07 · Putting it together](07_putting_it_together.ipynb)**. All three on one model: in which order, and what
 #   does each step buy?
 #
-# **Planned, not written yet:**
-#
-# - Lessons 08 and 09: a mock interview, and the article, claim by claim.
+# - **[08 · Mock interview](08_mock_interview.ipynb)**. Questions against the clock, with a rubric, and cards for the days
+#   between.
+# - **[09 · The article, audited](09_the_article_audited.ipynb)**. Each claim of the article and the cell that shows it; what is
+#   wrong with this code?
+# - **[Glossary](glossary.ipynb)** (术语表). English, Chinese, symbol, one line, where it is taught.
 
 # %% [markdown]
 # ## Where you stand
@@ -66,13 +66,59 @@ from halfbits.grading import progress
 progress()
 
 # %% [markdown]
+# ## A plan for the days that you have
+#
+# Every day begins with the cards that are due: `review()` in [08](08_mock_interview.ipynb). A lesson's sections 1, 2 and 5 are
+# the interview; section 4 is the proof. Where a day is too short, keep the lessons and leave exercises out: `progress()` tells
+# you later which.
+#
+# **Three days:** enough to answer well; the exercises that you write are few.
+#
+# | day | lessons | exercises | aloud |
+# |---|---|---|---|
+# | 1 | 02, 01 | 01: `decode`, `round_to_bfloat16` | their sections 5 and 6 |
+# | 2 | 03, 04 | 02: the first two; 03: the first two | mock interview, screening, 15 minutes |
+# | 3 | 05, 06; of 07 sections 1, 2, 5 | 04: the first two | 09, then mock interview, on-site, 30 minutes |
+#
+# **Seven days:** every lesson, most exercises.
+#
+# | day | lessons | exercises | aloud |
+# |---|---|---|---|
+# | 1 | 02 | 01, all | its sections 5 and 6 |
+# | 2 | 01, 03 | 02, all but the last | mock interview, screening, 15 minutes |
+# | 3 | 04 | 03, the first half | its sections 5 and 6 |
+# | 4 | 05 | 03, the rest but the last | mock interview, on-site, 15 minutes |
+# | 5 | 06 | 04, all but the last | its sections 5 and 6 |
+# | 6 | 07, 09 | one of the three last ones: a coding task of the article | mock interview, on-site, 30 minutes with an exercise |
+# | 7 | what the summary tells you to read again | another task | mock interview, senior, 45 minutes |
+#
+# **Fourteen days:** everything, with time to come back to what did not stick.
+#
+# | day | lessons | exercises | aloud |
+# |---|---|---|---|
+# | 1 | 02 | 01, the first half | |
+# | 2 | 01 | 01, the rest | their sections 5 and 6 |
+# | 3 | 03, to 4.6 | 02, the first half | mock interview, screening, 15 minutes |
+# | 4 | 03, the rest | 02, the rest but the last | its sections 5 and 6 |
+# | 5 | | 02, the last: a mixed-precision training loop | |
+# | 6 | 04 | 03, the first half | its sections 5 and 6 |
+# | 7 | 05 | 03, the second half but the last | mock interview, on-site, 30 minutes |
+# | 8 | | 03, the last: quantization-aware training | |
+# | 9 | 06 | 04, the first half | its sections 5 and 6 |
+# | 10 | 07 | 04, the rest but the last | mock interview, on-site, 30 minutes with an exercise |
+# | 11 | | 04, the last: pruning for real | |
+# | 12 | 09 | what `progress()` shows as open | claims of 09, before each cell |
+# | 13 | what the summaries told you to read again | | mock interview, senior, 45 minutes with an exercise |
+# | 14 | | | all cards due, then mock interview, senior, 30 minutes |
+
+# %% [markdown]
 # ## How to grade yourself
 #
 # - **In the notebook:** `check(decode)` under each exercise.
-# - **In a terminal, a whole notebook at once:**
-#   `.venv/bin/python -m pytest --nbval-lax exercises/01_number_formats.ipynb`. Each code cell counts as a test.
+# - **In a terminal, a whole notebook at once:** `.venv/bin/halfbits grade exercises/01_number_formats.ipynb` runs it and
+#   prints the verdict and the diagnosis of each exercise.
 # - **Out loud:** section 5 of a lesson has a weak, a good and a senior answer. Give yours first, in 60 seconds, then
-#   compare. In an interview that is the part that counts.
+#   compare. In an interview that is the part that counts, and [08](08_mock_interview.ipynb) is there to practise it.
 # - **Start afresh:** `make reset NOTEBOOK=01_number_formats` gives you an empty exercise notebook and keeps a dated
 #   copy of yours.
 

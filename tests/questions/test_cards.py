@@ -97,3 +97,9 @@ def test_the_deck_opens_and_has_all_cards(tmp_path, capsys):
         assert database.execute("select count(*) from cards").fetchone() == (len(load()),)
     assert len({guid for guid, *_ in notes}) == len(load())
     assert all(len(fields.split("\x1f")) == 2 and tags.split() for _, fields, tags in notes)
+
+
+def test_where_one_stands():
+    assert cards.standing().startswith(f"Cards: {cards.NEW_A_DAY} to look at today, 0 of {len(load())} begun")
+    cards.rate(load()[0], 4)
+    assert cards.standing().startswith(f"Cards: {cards.NEW_A_DAY - 1} to look at today, 1 of")

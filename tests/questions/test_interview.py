@@ -95,3 +95,13 @@ def test_what_there_is_not(level, minutes):
     with pytest.raises(ValueError, match=r"expert|20"):
         interview.begin(level, minutes)
     assert interview.past() == {}
+
+
+def test_where_one_stands():
+    assert "none yet" in interview.standing()
+    name = interview.begin("senior", 15, draw=random.Random(3))
+    question = next(interview.by_id(each) for each in interview.past()[name]["questions"])
+    points = list(interview.expected_points(question, "senior")) if isinstance(question, Explain) else []
+    interview.note(name, question.id, turned=True, ticked=points, right=True)
+    interview.end(name)
+    assert "senior: 100% of the points" in interview.standing()
