@@ -79,7 +79,7 @@ def reveal(answer) -> None:
 
 
 def progress() -> None:
-    """Show which exercises are passed, tried, hinted at and revealed, unit by unit; cards due, and the last interview."""
+    """Show which exercises are passed, tried, hinted at and revealed, unit by unit; cards due; the last interview."""
     from halfbits.questions import cards, interview  # which read the bank
 
     show(Dashboard(store.read(), (cards.standing(), interview.standing())))
