@@ -452,7 +452,7 @@ for name, call in calls.items():
 
 
 # %%
-def train_in_few_bits(model, images, labels, bits, steps=40):
+def train_in_few_bits(model, images, labels, bits, steps=300):
     optimizer = keras.optimizers.Adam(1e-3)
     squared_error = keras.losses.MeanSquaredError()
     for _ in range(steps):
