@@ -102,7 +102,7 @@ assert layer.kernel.dtype == "float32"
 #
 # ### A2 · "Memory falls, because everything takes half"
 #
-# *Which of the three sums halves: weights, Adam's slots (优化器状态), or what the layers hand on (激活值)?*
+# *Which of the three sums halves: weights, Adam's slots (优化器槽位), or what the layers hand on (激活值)?*
 
 
 # %%
