@@ -16,7 +16,7 @@
 #
 # | English | 中文 | symbol | in one line | taught in |
 # |---|---|---|---|---|
-# | floating-point number | 浮点数 |  | A sign, an exponent and a mantissa: (−1)ˢ · 1.m · 2ᵉ for normal numbers. | [02, 2](02_number_formats.ipynb#2.-The-answer-in-60-seconds) |
+# | floating-point number | 浮点数 |  | A sign, an exponent and a mantissa; normal ones are (−1)ˢ · (1 + m/2ᴹ) · 2^(e − b). | [02, 2](02_number_formats.ipynb#2.-The-answer-in-60-seconds) |
 # | fp32, single precision | 单精度 | binary32 | 1 sign, 8 exponent and 23 mantissa bits; IEEE 754. | [02, 4.2](02_number_formats.ipynb#4.2-Range-and-precision,-from-the-layout-alone) |
 # | fp16, half precision | 半精度 | binary16 | 1, 5 and 10 bits; nothing finite above 65504. | [02, 4.2](02_number_formats.ipynb#4.2-Range-and-precision,-from-the-layout-alone) |
 # | bf16, bfloat16 | bfloat16 格式 | `bfloat16` | 1, 8 and 7 bits: the upper half of an fp32 pattern. | [02, 4.8](02_number_formats.ipynb#4.8-What-bf16-shares-with-fp32) |
@@ -28,8 +28,8 @@
 # | range | 数值范围 |  | From the smallest to the largest magnitude that a format holds. | [02, 4.2](02_number_formats.ipynb#4.2-Range-and-precision,-from-the-layout-alone) |
 # | precision | 精度 |  | How many digits a format keeps, relative to the number. | [02, 4.2](02_number_formats.ipynb#4.2-Range-and-precision,-from-the-layout-alone) |
 # | machine epsilon | 机器精度 | ε | The gap from 1 to the next number above it: 2⁻ᴹ with M mantissa bits. | [02, 4.2](02_number_formats.ipynb#4.2-Range-and-precision,-from-the-layout-alone) |
-# | unit roundoff | 单位舍入误差 | u = ε/2 | The largest relative error of rounding a normal number to nearest. | [02, 4.6](02_number_formats.ipynb#4.6-Why-1-+-small-is-lost) |
-# | ulp | 最后一位上的单位值 | ulp | The gap between a number's neighbours in its format; it doubles at every power of two. | [02, 4.5](02_number_formats.ipynb#4.5-How-far-apart-the-numbers-are) |
+# | unit roundoff | 单位舍入误差 | u = ε/2 | Bounds the relative error of rounding to nearest, among the normal numbers. | [02, 4.6](02_number_formats.ipynb#4.6-Why-1-+-small-is-lost) |
+# | ulp | 最后一位上的单位值 | ulp | The gap from the largest number ≤ \|x\| to the next one above; it doubles at every power of two. | [02, 4.5](02_number_formats.ipynb#4.5-How-far-apart-the-numbers-are) |
 # | normal number | 规格化数 |  | A number with an implied leading 1 before the mantissa. | [02, 4.1](02_number_formats.ipynb#4.1-Flip-some-bits) |
 # | subnormal number | 次正规数 (非规格化数) |  | Below the smallest normal number: no leading 1, ever fewer digits, evenly spaced. | [02, 4.3](02_number_formats.ipynb#4.3-Where-fp16-runs-out) |
 # | overflow | 上溢 | inf | A result beyond the largest finite number; in fp16 it becomes infinite. | [02, 4.1](02_number_formats.ipynb#4.1-Flip-some-bits) |
