@@ -503,10 +503,13 @@ assert spread < between
 assert accuracy < 0.5
 
 # %% [markdown]
-# 1. `bits` is never read. 2. Nothing is rounded anywhere, neither in the forward pass nor at the end. 3. The squared error
-#    (均方误差) compares a class *label* with ten logits (未归一化的分数), broadcast: it prefers ten equal logits to a right
-#    answer. 4. So all ten outputs of an example learn the same number, its label, and the accuracy, which the program
-#    never looks at, stays low. 5. The tape is `persistent` and asked once: memory kept for nothing.
+# 1. `bits` is never read.
+# 2. Nothing is rounded anywhere, neither in the forward pass nor at the end.
+# 3. The squared error (均方误差) compares a class *label* with ten logits (未归一化的分数), broadcast: it prefers ten equal
+#    logits to a right answer.
+# 4. So all ten outputs of an example learn the same number, its label, and the accuracy, which the program never looks
+#    at, stays low.
+# 5. The tape is `persistent` and asked once: memory kept for nothing.
 #
 # **Mended:** [exercises 03](../exercises/03_quantization_aware_training.ipynb), the last task.
 #
@@ -554,10 +557,12 @@ assert np.asarray(softmax(far))[0, 1] == 0
 assert floor > 1
 
 # %% [markdown]
-# 1. The policy comes after the layers: the model trains in fp32. 2. The one layer that is made under it is the softmax, which
-#    should have stayed fp32: a probability of 2·10⁻⁹ is zero there. 3. The softmax is applied twice, once by the layer and once by
-#    the loss, which was told to expect logits: even a perfect answer costs 1.46. 4. Nobody scales the loss; if the
-#    first error alone were mended, small gradients would be lost.
+# 1. The policy comes after the layers: the model trains in fp32.
+# 2. The one layer that is made under it is the softmax, which should have stayed fp32: a probability of 2·10⁻⁹ is zero
+#    there.
+# 3. The softmax is applied twice, once by the layer and once by the loss, which was told to expect logits: even a perfect
+#    answer costs 1.46.
+# 4. Nobody scales the loss; if the first error alone were mended, small gradients would be lost.
 #
 # **Mended:** lesson [03](03_mixed_precision_in_tensorflow.ipynb), 4.6, and
 # [exercises 02](../exercises/02_mixed_precision_training.ipynb).
@@ -566,7 +571,7 @@ assert floor > 1
 
 
 # %%
-def prune(model, images, labels, percentage, steps=40):
+def prune(model, images, labels, percentage):
     for layer in model.layers:
         kernel = layer.kernel.numpy()
         threshold = np.percentile(kernel, percentage)
@@ -597,10 +602,10 @@ assert same > 1
 assert pruned.count_params() == build("float32").count_params()
 
 # %% [markdown]
-# 1. Without the magnitude (绝对值) the most negative weights go first, and they are the important ones. 2. No mask holds the
-#    zeros while training: the optimizer fills them up again.
-#    3. The file holds every weight, zero or not, and now the optimizer's slots too. 4. Nothing was removed, so nothing is
-#    smaller, and the layers multiply as before.
+# 1. Without the magnitude (绝对值) the most negative weights go first, however large they are.
+# 2. No mask holds the zeros while training: the optimizer fills them up again.
+# 3. The file holds every weight, zero or not, and now the optimizer's slots too.
+# 4. Nothing was removed, so nothing is smaller, and the layers multiply as before.
 #
 # **Mended:** [exercises 04](../exercises/04_pruning.ipynb), which end with a function that takes neurons (神经元) and
 # connections (连接) out for real.
