@@ -1040,7 +1040,8 @@ display_quiz(quiz("04_quantization"), **QUIZ_LOOK)
 #   [ARM-software/armnn #344](https://github.com/ARM-software/armnn/issues/344)
 # - **More calibration data, worse model.** From 400 to 20,000 examples, accuracy from 0.85 to 0.50. The answer: extreme
 #   examples stretch the range. [tensorflow/tensorflow #49927](https://github.com/tensorflow/tensorflow/issues/49927)
-# - **int8 is slower than float32.** On x86, again and again: the kernels for it were tuned on Arm first.
+# - **int8 is slower than float32**, on an Intel CPU and on others. A maintainer's answer in the first thread: on x86 the
+#   int8 kernels had not been optimized as much as the float ones; on phones it is the other way round.
 #   [tensorflow/tflite-support #214](https://github.com/tensorflow/tflite-support/issues/214),
 #   [tensorflow/model-optimization #599](https://github.com/tensorflow/model-optimization/issues/599); and not in
 #   TensorFlow only: [pytorch/pytorch #42113](https://github.com/pytorch/pytorch/issues/42113)

@@ -461,6 +461,21 @@ print(
 )
 
 # %% [markdown]
+# The converter folds as well, when it makes a file for inference. *How many operators does it leave of Dense, batch
+# normalization, ReLU, Dropout and Dense?*
+
+# %%
+stack = [keras.layers.Dense(32, use_bias=False), keras.layers.BatchNormalization()]
+stack += [keras.layers.ReLU(), keras.layers.Dropout(0.5), keras.layers.Dense(10)]
+chain = keras.Sequential([keras.Input((64,)), *stack])
+for variable in stack[1].variables:  # as if it had been trained
+    variable.assign(np.linspace(0.5, 1.5, 32))
+file = tflite.interpreter(tflite.convert(chain), reference=True)
+operators = [op["op_name"] for op in file._get_ops_details()]
+print(len(stack), "layers, in the file:", operators)
+assert operators == ["FULLY_CONNECTED", "FULLY_CONNECTED"]
+
+# %% [markdown]
 # So QAT folds first and rounds the folded kernel. But with *which* σ? In training mode a batch normalization takes mean
 # and variance of **the batch**. *Fold with the statistics of one batch of 64 after the other. With one scale for all,
 # how many of the 8-bit integers change from batch to batch?*
