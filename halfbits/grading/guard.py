@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import ctypes
+import gc
 import io
 import math
 import os
@@ -22,6 +23,7 @@ import numpy as np
 
 _KEPT_CHARACTERS = 2_000
 _REPEAT_SECONDS = 0.05
+_THREAD_SECONDS = 1.0
 
 
 class TimeExpired(BaseException):
@@ -192,7 +194,7 @@ def quiet(output: Output):
         yield
 
 
-_WATCHED_MODULES = (builtins, math, np)
+_WATCHED_MODULES = (builtins, math, random, time, np, np.linalg, np.random)
 
 
 class ProcessState:
@@ -203,12 +205,13 @@ class ProcessState:
         # The encoded variables: decoding all of them costs more than most answers do.
         self._environment, self._folder = dict(os.environ._data), os.getcwd()
         self._path, self._recursion = list(sys.path), sys.getrecursionlimit()
+        self._collects, self._profiler, self._printing = gc.isenabled(), sys.getprofile(), np.get_printoptions()
 
     def restore(self) -> list[str]:
         """Put everything back.
 
         Returns:
-            The names in NumPy, math and builtins that had changed or vanished; new names there are left alone.
+            The names in NumPy and the standard library that had changed or vanished; new names there are left alone.
         """
         if os.environ._data != self._environment:
             os.environ.clear()
@@ -219,6 +222,11 @@ class ProcessState:
             os.chdir(self._folder)
         sys.path[:] = self._path
         sys.setrecursionlimit(self._recursion)
+        (gc.enable if self._collects else gc.disable)()
+        if sys.getprofile() is not self._profiler:
+            sys.setprofile(self._profiler)
+        if np.get_printoptions() != self._printing:
+            np.set_printoptions(**self._printing)
         return [name for module, saved in self._names for name in _restore_names(module, saved)]
 
 
@@ -231,6 +239,65 @@ def _restore_names(module: ModuleType, saved: dict) -> list[str]:
     changed = [name for name, value in saved.items() if now.get(name, missing) is not value and name != "_"]
     now.update({name: saved[name] for name in changed})
     return [f"{module.__name__}.{name}" for name in changed]
+
+
+def _ends_only_children(real: Callable) -> Callable:
+    """Something that ends the process at once, for an answer: in a child that it forked it still does."""
+    parent = os.getpid()
+
+    def end(*arguments):
+        if os.getpid() != parent:
+            real(*arguments)
+        raise SystemExit(f"os.{real.__name__}")
+
+    return end
+
+
+def _keeps_the_alarm(real: Callable) -> Callable:
+    """Something of `signal` that could switch the grader's alarm off, for an answer."""
+
+    def refuse(which, *arguments):
+        if which in (signal.SIGALRM, signal.ITIMER_REAL):
+            raise RuntimeError("the grader keeps time with this alarm")
+        return real(which, *arguments)
+
+    return refuse
+
+
+def _refuses(*_):
+    raise RuntimeError("the grader keeps time with this alarm")
+
+
+@contextlib.contextmanager
+def kernel_kept():
+    """Let no call of an answer end this process, switch the alarm off, or come back twice from a fork."""
+    process = os.getpid()
+    kept = [(os, name, _ends_only_children(getattr(os, name))) for name in ("_exit", "abort")]
+    if hasattr(signal, "setitimer"):  # not on Windows
+        kept += [(signal, name, _keeps_the_alarm(getattr(signal, name))) for name in ("signal", "setitimer")]
+        kept += [(signal, "alarm", _refuses), (signal, "pthread_sigmask", _refuses)]
+    real = [(module, name, getattr(module, name)) for module, name, _ in kept]
+    for module, name, value in kept:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in real:
+            setattr(module, name, value)
+        if os.getpid() != process:
+            os._exit(0)
+
+
+@contextlib.contextmanager
+def threads_ended():
+    """End the threads that an answer leaves running."""
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - before:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+            thread.join(_THREAD_SECONDS)
 
 
 @contextlib.contextmanager
