@@ -14,8 +14,9 @@ def plain(value):
 
     Zeros come out without a sign, since no contract asks for one.
     """
-    if type(value) in (list, tuple):
-        return type(value)(plain(item) for item in value)
+    if isinstance(value, (list, tuple)):
+        items = [plain(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)  # a named tuple is a tuple too
     if isinstance(value, tf.IndexedSlices):
         value = tf.convert_to_tensor(value)
     if hasattr(value, "numpy") and hasattr(value, "dtype"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from halfbits.grading.guard import Budget, Output, ProcessState, quiet
+from halfbits.grading.guard import Budget, Output, ProcessState, TimeExpired, quiet
 from halfbits.grading.values import difference, show, snapshot, unchanged
 
 _NO_VALUE = object()
@@ -44,8 +44,9 @@ class Call:
         failed: whether that did not hold.
     """
 
-    def __init__(self, name: str, arguments: tuple, formats: dict[str, Callable]):
+    def __init__(self, name: str, arguments: tuple, formats: dict[str, Callable], budget: Budget):
         self._name = name
+        self._budget = budget
         self._formats = formats
         self.arguments = arguments
         self.returned: Any = _NO_VALUE
@@ -69,9 +70,18 @@ class Call:
         self.expected = expected
         if self.raised is not None:
             self.fail("", because)
-        reason = difference(self.returned, expected, rtol=rtol, atol=atol)
+        reason = self._difference(expected, rtol, atol)
         if reason:
             self.fail(reason, because)
+
+    def _difference(self, expected, rtol: float, atol: float) -> str | None:
+        """How the returned value differs; on the answer's time, since an object of its own class compares itself."""
+        try:
+            return self._budget.run(difference, (self.returned, expected, rtol, atol))
+        except (TimeExpired, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            return f"comparing it raised {type(error).__name__}"
 
     def raises(self, kind: type[Exception], because: str | Callable[[Call], str] = "") -> None:
         """Hold the call to raising an exception of this kind.
@@ -152,7 +162,7 @@ class Answer:
 
     def __call__(self, *arguments) -> Call:
         """Call the answer with copies of the arguments and record what it does; only `TimeExpired` comes through."""
-        call = Call(self._name, snapshot(arguments), self._formats)
+        call = Call(self._name, snapshot(arguments), self._formats, self._budget)
         self.calls.append(call)
         key = self._memory_key(arguments) if self._ours else None
         if key in _REMEMBERED:
@@ -180,7 +190,9 @@ class Answer:
                     call.returned = self._budget.run(self._use, (self.function, *given))
                 else:
                     call.returned = self._budget.run(self.function, given)
-        except (Exception, SystemExit, GeneratorExit) as error:
+        except (TimeExpired, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # pytest's and asyncio's own ways out among them
             call.raised = error
         finally:
             self.changed_names.update(state.restore())

@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, ModuleType
 
 from halfbits.grading.answer import Answer, Call, agree, own_codes, replay
 from halfbits.grading.exercise import Exercise
-from halfbits.grading.guard import Budget, TimeExpired
+from halfbits.grading.guard import Budget, LeftProgram, TimeExpired
 from halfbits.grading.report import Check
 
 _REPLAYED_CALLS = 100
@@ -91,6 +91,8 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
     if not failed:
         return None
     call = failed[0]
+    if isinstance(call.raised, LeftProgram):
+        return f"Your function called `{call.raised}`, which would have ended the kernel. Return the answer instead."
     if isinstance(call.raised, SystemExit):
         return "Your function called `sys.exit()`, which ends the program. Return the answer instead."
     if call.raised is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import time
 
-from halfbits.grading.answer import Answer
+from halfbits.grading.answer import Answer, own_codes
 from halfbits.grading.exercise import Exercise, UnknownExercise, find
-from halfbits.grading.guard import Budget, random_numbers_kept
+from halfbits.grading.guard import Budget, random_numbers_kept, threads_ended
 from halfbits.grading.report import Check, Report
 
 
@@ -60,7 +60,7 @@ def _grade_on(exercise: Exercise, function) -> Report:
     if shortcut:
         return _forbidden(exercise, shortcut)
     answer = Answer(function, exercise.name, Budget(exercise.seconds), exercise.formats, exercise.use, ours)
-    with random_numbers_kept():
+    with random_numbers_kept(), threads_ended({code.co_filename for code in own_codes(function)}):
         checks, timed_out = runner.run(exercise, answer)
         checks += runner.mutations(answer)
         report = Report(exercise.name, _outcome(answer, checks, timed_out), "", checks, output=_printed(checks))

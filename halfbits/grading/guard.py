@@ -73,7 +73,7 @@ class Budget:
             raise TimeExpired
         start = time.perf_counter()
         try:
-            with _alarm(self.left):
+            with _alarm(self.left), kernel_kept():
                 return _call(function, arguments)
         finally:
             self.spent += time.perf_counter() - start
@@ -87,10 +87,12 @@ def _call(function: Callable, arguments: tuple):
 def _frames_of_answer(frame) -> list:
     """The frames from this one down to `_call`; none where the answer is not running."""
     frames = []
-    while frame is not None and not frame.f_code.co_filename.startswith(_OUR_FOLDER):
+    while frame is not None:
         frames.append(frame)
+        if frame.f_code is _call.__code__:
+            return frames
         frame = frame.f_back
-    return [*frames, frame] if frame is not None and frame.f_code is _call.__code__ else []
+    return []
 
 
 def _alarm(seconds: float):
@@ -139,9 +141,6 @@ def _trace_to_the_end(frame, event, arg):
 
 def _trace_nothing_new(frame, event, arg):
     """A thread's trace function, without which the frames' own ones are not called."""
-
-
-_OUR_FOLDER = os.path.dirname(__file__)
 
 
 @contextlib.contextmanager
@@ -206,6 +205,9 @@ class ProcessState:
         self._environment, self._folder = dict(os.environ._data), os.getcwd()
         self._path, self._recursion = list(sys.path), sys.getrecursionlimit()
         self._collects, self._profiler, self._printing = gc.isenabled(), sys.getprofile(), np.get_printoptions()
+        self._keras = sys.modules.get("keras")
+        if self._keras:
+            self._policy = self._keras.config.dtype_policy()
 
     def restore(self) -> list[str]:
         """Put everything back.
@@ -227,6 +229,8 @@ class ProcessState:
             sys.setprofile(self._profiler)
         if np.get_printoptions() != self._printing:
             np.set_printoptions(**self._printing)
+        if self._keras and self._keras.config.dtype_policy() is not self._policy:
+            self._keras.config.set_dtype_policy(self._policy)
         return [name for module, saved in self._names for name in _restore_names(module, saved)]
 
 
@@ -241,22 +245,25 @@ def _restore_names(module: ModuleType, saved: dict) -> list[str]:
     return [f"{module.__name__}.{name}" for name in changed]
 
 
-def _ends_only_children(real: Callable) -> Callable:
-    """Something that ends the process at once, for an answer: in a child that it forked it still does."""
-    parent = os.getpid()
+class LeftProgram(SystemExit):
+    """The answer called what ends the process on the spot, by the name that the message gives."""
+
+
+def _ends_only_children(real: Callable, parent: int) -> Callable:
+    """What ends the process at once, for an answer: in a child that it forked it still does."""
 
     def end(*arguments):
         if os.getpid() != parent:
             real(*arguments)
-        raise SystemExit(f"os.{real.__name__}")
+        raise LeftProgram(f"os.{real.__name__}")
 
     return end
 
 
 def _keeps_the_alarm(real: Callable) -> Callable:
-    """Something of `signal` that could switch the grader's alarm off, for an answer."""
+    """What could switch the grader's alarm off, for an answer."""
 
-    def refuse(which, *arguments):
+    def refuse(which=signal.SIGALRM, *arguments):
         if which in (signal.SIGALRM, signal.ITIMER_REAL):
             raise RuntimeError("the grader keeps time with this alarm")
         return real(which, *arguments)
@@ -264,40 +271,88 @@ def _keeps_the_alarm(real: Callable) -> Callable:
     return refuse
 
 
-def _refuses(*_):
-    raise RuntimeError("the grader keeps time with this alarm")
+def _kills_others(real: Callable, parent: int) -> Callable:
+    def kill(process, which):
+        if process == parent:
+            raise LeftProgram("os.kill")
+        return real(process, which)
+
+    return kill
+
+
+def _remembers_children(real: Callable, children: list[int]) -> Callable:
+    def fork():
+        child = real()
+        children.append(child)
+        return child
+
+    return fork
+
+
+def _replacements(parent: int, children: list[int]) -> list[tuple[ModuleType, str, Callable]]:
+    """What an answer gets instead of the functions with which it could end this process or lame its clock."""
+    ends = [
+        (os, name, _ends_only_children(getattr(os, name), parent)) for name in ("_exit", "abort", "execv", "execve")
+    ]
+    ends.append((os, "kill", _kills_others(os.kill, parent)))
+    if not hasattr(signal, "setitimer"):  # Windows
+        return ends
+    clocks = [(signal, name, _keeps_the_alarm(getattr(signal, name))) for name in ("signal", "setitimer", "alarm")]
+    return [*ends, *clocks, (os, "fork", _remembers_children(os.fork, children))]
 
 
 @contextlib.contextmanager
 def kernel_kept():
-    """Let no call of an answer end this process, switch the alarm off, or come back twice from a fork."""
-    process = os.getpid()
-    kept = [(os, name, _ends_only_children(getattr(os, name))) for name in ("_exit", "abort")]
-    if hasattr(signal, "setitimer"):  # not on Windows
-        kept += [(signal, name, _keeps_the_alarm(getattr(signal, name))) for name in ("signal", "setitimer")]
-        kept += [(signal, "alarm", _refuses), (signal, "pthread_sigmask", _refuses)]
-    real = [(module, name, getattr(module, name)) for module, name, _ in kept]
-    for module, name, value in kept:
-        setattr(module, name, value)
+    """Let no call of an answer end this process, stop its clock, come back twice from a fork or leave children.
+
+    This is no sandbox: it holds against what an answer does by its way, not against one that means harm. `halfbits
+    grade` runs a notebook in a kernel of its own.
+    """
+    parent, children = os.getpid(), []
+    replacements = _replacements(parent, children)
+    real = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    _set(replacements)
     try:
         yield
     finally:
-        for module, name, value in real:
-            setattr(module, name, value)
-        if os.getpid() != process:
+        _set(real)
+        if os.getpid() != parent:
             os._exit(0)
+        for child in children:
+            _end_child(child)
+
+
+def _set(attributes: list[tuple[ModuleType, str, Callable]]) -> None:
+    for module, name, value in attributes:
+        setattr(module, name, value)
+
+
+def _end_child(process: int) -> None:
+    with contextlib.suppress(ChildProcessError, ProcessLookupError):  # the answer has waited for it
+        if os.waitpid(process, os.WNOHANG) == (0, 0):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
 
 @contextlib.contextmanager
-def threads_ended():
-    """End the threads that an answer leaves running."""
+def threads_ended(files: set[str]):
+    """End the threads that are left running code of these files."""
     before = set(threading.enumerate())
     try:
         yield
     finally:
-        for thread in set(threading.enumerate()) - before:
+        frames = sys._current_frames()
+        left = [one for one in set(threading.enumerate()) - before if _runs(frames.get(one.ident), files)]
+        for thread in left:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        for thread in left:
             thread.join(_THREAD_SECONDS)
+
+
+def _runs(frame, files: set[str]) -> bool:
+    while frame is not None and frame.f_code.co_filename not in files:
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextlib.contextmanager

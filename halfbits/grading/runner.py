@@ -62,6 +62,10 @@ class _Plugin:
         elif isinstance(error, TimeExpired):
             self.timed_out = True
             check.call = self._answer.calls[-1]
+        elif error is not None and check.first_call < check.last_call:
+            check.call = self._answer.calls[-1]
+            check.because = f"the check could not use what came out ({type(error).__name__}: {error})"
+            check.call.failed = True
         elif error is not None:
             self.broken.append(str(call.excinfo.getrepr()))
         self.checks.append(check)

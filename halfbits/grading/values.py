@@ -38,6 +38,8 @@ def _copy_as_laid_out(array: np.ndarray) -> np.ndarray:
 
 def unchanged(now, before) -> bool:
     """Whether a value still equals its snapshot, to the bit."""
+    if type(now) is not type(before):
+        return False
     if isinstance(before, np.ndarray):
         return now.dtype == before.dtype and now.shape == before.shape and now.tobytes() == before.tobytes()
     if isinstance(before, dict):
@@ -91,7 +93,7 @@ def _text_difference(got, expected: str) -> str | None:
 
 
 def _sequence_difference(got, expected: list | tuple, rtol: float, atol: float) -> str | None:
-    if type(got) is not type(expected):
+    if not isinstance(got, type(expected)):  # a named tuple is a tuple
         return f"it is {_kind(got)}, not a {type(expected).__name__}"
     if len(got) != len(expected):
         return f"it has {len(got)} items, not {len(expected)}"

@@ -111,8 +111,10 @@ def mutations(source: str) -> Iterator[tuple[str, str]]:
     """The names and texts of all mutants of one function or class."""
     tree = ast.parse(source)
     _without_docstrings_and_annotations(tree)
-    plain, seen = ast.unparse(tree), collections.Counter()
+    plain, seen, unasked = ast.unparse(tree), collections.Counter(), _messages(tree)
     for index, node in enumerate(ast.walk(tree)):
+        if node in unasked:
+            continue
         for replacement in _replacements(node):
             mutated = _replaced(tree, index, replacement)
             text = ast.unparse(mutated)
@@ -132,6 +134,13 @@ def _without_docstrings_and_annotations(tree: ast.Module) -> None:
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
+
+
+def _messages(tree: ast.Module) -> set[ast.AST]:
+    """What is inside f-strings and the messages of exceptions, for which no contract asks."""
+    outer = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    outer += [item for node in ast.walk(tree) if isinstance(node, ast.Raise) for item in getattr(node.exc, "args", [])]
+    return {inner for node in outer for inner in ast.walk(node)}
 
 
 def _replaced(tree: ast.Module, index: int, replacement: ast.AST) -> ast.Module:

@@ -138,6 +138,7 @@ def test_always_finite_in_float32(answer):
         answer,
         (settings(2.0**126, 1), [(FINE, 1), (FINE, 1), (BAD, 1)], [2.0**126, 2.0**127, 2.0**127, 2.0**126]),
         (settings(1e38, 2, 4.0), [(FINE, 2), (FINE, 4), (BAD, 1)], [1e38, 1e38, 1e38, 2.5e37]),
+        (settings(LARGEST / 2, 1), [(FINE, 1), (FINE, 1)], [LARGEST / 2, LARGEST, LARGEST]),
         (settings(1.0, 1, 2.0**20), [(FINE, 6), (FINE, 5), (BAD, 1)], [1.0, 2.0**120, 2.0**120, 2.0**100]),
     )
 
