@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 import pickle
 import re
 from collections import Counter
@@ -70,18 +71,9 @@ class Call:
         self.expected = expected
         if self.raised is not None:
             self.fail("", because)
-        reason = self._difference(expected, rtol, atol)
+        reason = _safe_difference(self._budget, self.returned, expected, rtol, atol)
         if reason:
             self.fail(reason, because)
-
-    def _difference(self, expected, rtol: float, atol: float) -> str | None:
-        """How the returned value differs; on the answer's time, since an object of its own class compares itself."""
-        try:
-            return self._budget.run(difference, (self.returned, expected, rtol, atol))
-        except (TimeExpired, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            return f"comparing it raised {type(error).__name__}"
 
     def raises(self, kind: type[Exception], because: str | Callable[[Call], str] = "") -> None:
         """Hold the call to raising an exception of this kind.
@@ -190,6 +182,8 @@ class Answer:
                     call.returned = self._budget.run(self._use, (self.function, *given))
                 else:
                     call.returned = self._budget.run(self.function, given)
+                if type(call.returned).__module__ not in ("builtins", "numpy"):
+                    self._budget.run(_probe, (call.returned,))
         except (TimeExpired, KeyboardInterrupt):
             raise
         except BaseException as error:  # pytest's and asyncio's own ways out among them
@@ -246,9 +240,32 @@ class Answer:
         return True
 
 
+def _safe_difference(budget: Budget, got, expected, rtol: float, atol: float = 0.0) -> str | None:
+    """How a value differs; on the answer's time, since an object of a class of its own compares itself."""
+    try:
+        return budget.run(difference, (got, expected, rtol, atol))
+    except (TimeExpired, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        return f"comparing it raised {type(error).__name__}"
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says; nothing where its class cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _probe(value) -> None:
+    """Ask a value what the checks will ask it: an object of a class of its own may raise even here."""
+    isinstance(value, numbers.Real), hasattr(value, "dtype"), hasattr(value, "numpy")
+
+
 def _in_a_line(error: BaseException) -> str:
     """What an exception says, without the traceback that AutoGraph puts before it and the details that follow."""
-    text = _VALUE_OF_A_VARIABLE.sub("", str(error))
+    text = _VALUE_OF_A_VARIABLE.sub("", message_of(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     line = lines[-1] if lines[0] == "in user code:" else lines[0]
     return line if len(line) <= _MESSAGE_CHARACTERS else f"{line[:_MESSAGE_CHARACTERS]} …"
@@ -270,13 +287,15 @@ def agree(one: Call, other: Call) -> bool:
     if one.raised is not None or other.raised is not None:
         # A TypeError has many causes, which its message tells apart; the message of one asked for is its author's.
         asked_for = isinstance(one.expected, type)
-        return type(one.raised) is type(other.raised) and (asked_for or str(one.raised) == str(other.raised))
+        return type(one.raised) is type(other.raised) and (
+            asked_for or message_of(one.raised) == message_of(other.raised)
+        )
     if one.mutated != other.mutated:
         return False
     if _is_numpy(one.expected):  # only there does it matter whether a result is NumPy's
         same_kind = _is_numpy(one.returned) == _is_numpy(other.returned)
-        return same_kind and difference(one.returned, other.returned, rtol=1e-6) is None
-    return difference(_plain(one.returned), _plain(other.returned), rtol=1e-6) is None
+        return same_kind and _safe_difference(one._budget, one.returned, other.returned, rtol=1e-6) is None
+    return _safe_difference(one._budget, _plain(one.returned), _plain(other.returned), rtol=1e-6) is None
 
 
 def _plain(value):

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
-from halfbits.grading.answer import Answer, Call, agree, own_codes, replay
+from halfbits.grading.answer import Answer, Call, agree, message_of, own_codes, replay
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import Budget, LeftProgram, TimeExpired
 from halfbits.grading.report import Check
@@ -116,20 +116,20 @@ def general(answer: Answer, checks: list[Check]) -> str | None:
 
 
 def _of_exception(answer: Answer, call: Call) -> str | None:
-    error = call.raised
+    error, message = call.raised, message_of(call.raised)
     if answer.is_stub(call):
         return "This part is not written yet: your function raises NotImplementedError here."
-    if "convert a symbolic" in str(error) and "numpy" in str(error).lower():
+    if "convert a symbolic" in message and "numpy" in message.lower():
         return (
             "You called NumPy on a tensor. Inside `tf.function` a tensor has no values yet, only a graph is drawn: "
             "use TensorFlow's operations."
         )
-    if isinstance(error, NotImplementedError) and not str(error):
+    if isinstance(error, NotImplementedError) and not message:
         innermost = traceback.extract_tb(error.__traceback__)[-1].name
         return f"Your function calls `{innermost}`, which is not written yet. Write that first, and run its cell."
     if isinstance(error, NameError):
         return (
-            f"Python says: {error}. Is it misspelt? If not, run the cell that defines it; after a restart of the "
+            f"Python says: {message}. Is it misspelt? If not, run the cell that defines it; after a restart of the "
             "kernel, all of them again."
         )
     if isinstance(error, TypeError) and not answer.accepts(len(call.arguments)):
@@ -137,13 +137,13 @@ def _of_exception(answer: Answer, call: Call) -> str | None:
             f"The checks call your function with {len(call.arguments)} arguments, which it does not accept. "
             "Keep the signature that the exercise gives."
         )
-    if isinstance(error, ValueError) and "truth value of an array" in str(error):
+    if isinstance(error, ValueError) and "truth value of an array" in message:
         return (
             "`if`, `and` and `or` want one True or False, and an array has one for each element. Say what you mean: "
             "`is not None`, `.all()`, `.any()`; or work on the whole array, with `np.where` for instance (`tf.where` "
             "for tensors)."
         )
-    if isinstance(error, TypeError) and "for ^" in str(error):
+    if isinstance(error, TypeError) and "for ^" in message:
         return "`^` is exclusive or in Python. A power is written `**`."
     return None
 

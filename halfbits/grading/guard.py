@@ -95,6 +95,10 @@ def _frames_of_answer(frame) -> list:
     return []
 
 
+# The real ones, where an answer gets others (see `kernel_kept`).
+_set_handler, _set_timer = signal.signal, getattr(signal, "setitimer", None)
+
+
 def _alarm(seconds: float):
     """Raise `TimeExpired` in this thread after so many seconds, and again until the block is left."""
     main = threading.current_thread() is threading.main_thread()
@@ -110,13 +114,13 @@ def _signal_alarm(seconds: float):
             sys.settrace(_trace_nothing_new)
             raise TimeExpired
 
-    handler_before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
+    handler_before = _set_handler(signal.SIGALRM, expire)
+    timer_before = _set_timer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler_before)
+        _set_timer(signal.ITIMER_REAL, *timer_before)  # one alarm may be set inside another
+        _set_handler(signal.SIGALRM, handler_before)
         if sys.gettrace() is not tracer_before:
             sys.settrace(tracer_before)
 

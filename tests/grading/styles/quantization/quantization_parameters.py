@@ -19,7 +19,7 @@ def branches_with_early_returns(minimum, maximum, bits, symmetric=False):
         largest = abs(minimum) if abs(minimum) > abs(maximum) else abs(maximum)
         return float(largest) / (2 ** (bits - 1) - 1), 0
     scale = (float(maximum) - float(minimum)) / (2**bits - 1)
-    return scale, int(round(-float(minimum) / scale))
+    return scale, round(-float(minimum) / scale)
 
 
 def exact_fractions(minimum, maximum, bits, symmetric=False):
