@@ -15,6 +15,7 @@ import collections
 import copy
 import linecache
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -297,6 +298,11 @@ def equivalent() -> dict[str, dict[str, str]]:
     return yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or {}
 
 
+def _without_stderr() -> None:
+    """Where TensorFlow writes a line for each operation that a mutant gets wrong; exceptions come back all the same."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run mechanical mutants of our solutions through the grader.")
     parser.add_argument("exercises", nargs="*", metavar="EXERCISE", help="these alone; by default all")
@@ -306,7 +312,7 @@ def main() -> int:
     total, unexplained = 0, []
     print(f"{'exercise':32} {'mutants':>8} {'passed':>8} {'not explained':>14}")
     # A fresh process for each exercise: TensorFlow keeps every graph that a mutant has drawn.
-    with multiprocessing.get_context("spawn").Pool(chosen.processes, maxtasksperchild=1) as pool:
+    with multiprocessing.get_context("spawn").Pool(chosen.processes, _without_stderr, maxtasksperchild=1) as pool:
         for name, count, passed in pool.imap(survivors, asked):
             unknown = [mutant for mutant in passed if mutant not in equivalent().get(name, {})]
             total, unexplained = total + count, unexplained + unknown
