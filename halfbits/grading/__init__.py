@@ -74,15 +74,19 @@ def reveal(answer) -> None:
         UnknownExercise: there is no exercise of this name.
     """
     exercise = find(_name(answer))
-    _record(exercise.name, lambda entry: entry.setdefault("revealed", store.now()))
+    note = _record(exercise.name, lambda entry: entry.setdefault("revealed", store.now()))
     show(Code(exercise.solution))
+    if note:
+        show(Text(note))
 
 
 def progress() -> None:
     """Show which exercises are passed, tried, hinted at and revealed, unit by unit; cards due; the last interview."""
     from halfbits.questions import cards, interview  # which read the bank
 
-    show(Dashboard(store.read(), (cards.standing(), interview.standing())))
+    problem = store.problem()
+    rest = (cards.standing(), interview.standing(), *([problem] if problem else []))
+    show(Dashboard(store.read(), rest))
 
 
 def _name(answer) -> str:

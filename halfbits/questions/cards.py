@@ -136,7 +136,7 @@ class _Session:
     def __init__(self, cards: list[Question]):
         import ipywidgets
 
-        self.left, self.known = list(cards), 0
+        self.left, self.known, self.problem = list(cards), 0, store.problem() or ""
         self.text = ipywidgets.HTML()
         self.turn = self._button("Show the answer", self._show_back)
         self.ratings = [self._button(name, self._rated(value)) for value, name in enumerate(RATINGS, 1)]
@@ -173,7 +173,8 @@ class _Session:
             done = f"{self.known} card{'s' * (self.known != 1)} done. " if self.known else ""
             self.text.value, self.buttons.children = f"<p>{done}Nothing is due now.</p>", ()
             return
-        count = f"<p style='opacity:.75'>{len(self.left)} to go</p>"
+        count = f"<p style='opacity:.75'>{len(self.left)} to go</p><p>{escape(self.problem)}</p>"
+        self.problem = ""
         self.text.value = f"<div style='{_LOOK}'>{count}{front(self.left[0])}</div>"
         self.buttons.children = (self.turn,)
 

@@ -147,7 +147,13 @@ def note(name: str, question_id: str, **facts) -> None:
     Raises:
         ProgressNotSaved: it could not be kept, and why.
     """
-    store.update(name, lambda entry: entry["answers"].setdefault(question_id, {}).update(facts), _SECTION)
+    store.update(name, lambda entry: _begun(entry)["answers"].setdefault(question_id, {}).update(facts), _SECTION)
+
+
+def _begun(entry: dict) -> dict:
+    if not entry:  # the file was damaged or deleted since
+        raise store.ProgressNotSaved("This interview is no longer in your progress file. Begin another.")
+    return entry
 
 
 def next_up(entry: dict) -> str | None:
@@ -162,7 +168,7 @@ def end(name: str) -> None:
     Raises:
         ProgressNotSaved: it could not be kept, and why.
     """
-    store.update(name, lambda entry: entry.update(ended=store.now()), _SECTION)
+    store.update(name, lambda entry: _begun(entry).update(ended=store.now()), _SECTION)
 
 
 def past() -> dict[str, dict]:

@@ -1,15 +1,20 @@
 """Nothing of the learner's progress is lost, whatever happens to the file."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 
+import filelock
 import pytest
 
 from halfbits.grading import CheckFailed, check, hint, progress, reveal, store
 from halfbits.grading.exercise import load_solutions, units
+from halfbits.questions import cards, interview
+from halfbits.widgets.mock_interview import MockInterview, plot_past
 
 decode = load_solutions(units()[0])["decode"]
 
@@ -91,6 +96,9 @@ def test_a_damaged_file_is_set_aside(home, content, capsys):
     home.mkdir()
     store.path().write_bytes(content)
     assert store.read() == {}
+    progress()
+    assert "is damaged" in capsys.readouterr().out
+    assert store.path().read_bytes() == content
     check(decode)
     assert "was damaged" in capsys.readouterr().out
     assert store.read()["decode"]["last"] == "passed"
@@ -102,9 +110,29 @@ def test_a_file_of_a_newer_version_is_left_alone(home, capsys):
     home.mkdir()
     newer = json.dumps({"version": 99, "exercises": {}, "more": 1})
     store.path().write_text(newer)
-    check(decode)
-    assert "newer version" in capsys.readouterr().out
+    for act in (
+        lambda: check(decode),
+        lambda: hint(decode),
+        lambda: reveal(decode),
+        progress,
+        cards_shown,
+        interviewed,
+    ):
+        act()
+        assert "newer version" in capsys.readouterr().out
     assert store.path().read_text() == newer
+
+
+def cards_shown():
+    print(cards._Session(cards.due()).text.value)
+
+
+def interviewed():
+    widget = MockInterview()
+    print(widget.saved)
+    widget.said = {"act": "begin", "level": "screening", "minutes": 15, "code": False, "count": "1"}
+    assert "newer version" in widget.saved
+    plot_past()
 
 
 def test_a_folder_that_cannot_be_written_is_said(home, capsys):
@@ -152,10 +180,163 @@ def test_a_kill_in_mid_write_leaves_a_whole_file(home):
 
 def test_two_notebooks_at_once_lose_nothing():
     program = textwrap.dedent("""
+        import sys
         from halfbits.grading import store
+        name, field, section = sys.argv[1:]
         for _ in range(50):
-            store.update("decode", lambda entry: entry.update(attempts=entry.get("attempts", 0) + 1))
+            store.update(name, lambda entry: entry.update({field: entry.get(field, 0) + 1}), section)
     """)
-    processes = [subprocess.Popen([sys.executable, "-c", program], env={**os.environ}) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
-    assert store.read()["decode"]["attempts"] == 100
+    sections = [("decode", "attempts", "exercises"), ("decode", "hints", "exercises"), ("a", "seen", "notes")]
+    processes = [subprocess.Popen([sys.executable, "-c", program, *s], env={**os.environ}) for s in sections]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert store.read() == {"decode": {"attempts": 50, "hints": 50}}
+    assert store.read("notes") == {"a": {"seen": 50}}
+
+
+ODD = {
+    "exercises": {
+        "decode": {"attempts": "three"},
+        "ulp": {"passed": "yesterday"},
+        "format_limits": {"hints": None},
+        "round_to_bfloat16": 5,
+        "choose_format": {"attempts": 4, "passed": "2026-01-01T00:00:00+00:00"},
+    },
+    "cards": {"a": {"card": {}, "due": "soon", "begun": "x"}, "b": {}, "c": {"card": {}, "due": 3, "begun": 4}},
+    "interviews": {
+        "a": {"level": "senior"},
+        "2026-01-01T00:00:00+00:00": {
+            "level": "senior", "minutes": 15, "questions": ["q"], "code": None, "answers": {"q": 3}, "ended": None,
+        },
+    },
+}  # fmt: skip
+
+
+def test_entries_with_odd_values_are_named_left_out_and_kept(home, capsys):
+    home.mkdir()
+    content = json.dumps({"version": 1, **ODD})
+    store.path().write_text(content)
+    progress()
+    plot_past()
+    MockInterview()
+    cards_shown()
+    shown = capsys.readouterr().out
+    assert "entries that cannot be read: decode, ulp, format_limits, round_to_bfloat16, a, b, c" in shown
+    assert "passed, 4 attempts" in shown
+    assert store.path().read_text() == content
+    check(decode)
+    assert "goes on without them" in capsys.readouterr().out
+    assert store.read().keys() == {"decode", "choose_format"}
+    (kept,) = home.glob("progress.damaged-*.json")
+    assert kept.read_text() == content
+    assert store.problem() is None
+
+
+def test_an_interview_whose_file_is_gone_says_so():
+    widget = MockInterview()
+    widget.said = {"act": "begin", "level": "screening", "minutes": 15, "code": False, "count": "1"}
+    store.path().unlink()
+    widget.said = {"act": "done", "question": widget.view["id"], "count": "2"}
+    assert "no longer in your progress file" in widget.saved
+    assert interview.past() == {}
+
+
+def test_a_full_disk_is_said_and_loses_nothing(monkeypatch, home, capsys):
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    before = store.path().read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    check(decode)
+    shown = capsys.readouterr().out
+    assert "No space left on device" in shown
+    assert "Free some space" in shown
+    assert store.path().read_bytes() == before
+    assert not list(home.glob(".progress-*"))
+
+
+@pytest.fixture
+def mounted(home):
+    """The home on a file system of its own, of 64 KiB."""
+    home.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(home)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield home
+    subprocess.run(["umount", str(home)], check=True)
+
+
+def test_a_disk_that_is_really_full(mounted, capsys):
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    before = store.path().read_bytes()
+    with pytest.raises(OSError, match="No space"):
+        (mounted / "ballast").write_bytes(bytes(2**20))
+    check(decode)
+    assert "No space left on device" in capsys.readouterr().out
+    assert store.path().read_bytes() == before
+    assert not list(mounted.glob(".progress-*"))
+    store.path().write_bytes(b"{")  # damaged and full: it stays where it is
+    check(decode)
+    assert "No space left on device" in capsys.readouterr().out
+    assert store.path().read_bytes() == b"{"
+
+
+def test_a_folder_that_is_really_read_only(mounted, capsys):
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    check(decode)
+    assert "Read-only file system. What was saved before is unchanged." in capsys.readouterr().out
+    progress()
+    assert "not yet, 1 attempt" in capsys.readouterr().out
+
+
+def test_a_read_only_file_stays_as_it_is(capsys):
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    before = store.path().read_bytes()
+    store.path().chmod(0o444)
+    check(decode)
+    assert "progress.json is read-only" in capsys.readouterr().out
+    assert store.path().read_bytes() == before
+
+
+def test_permissions_and_links_are_kept(home, tmp_path):
+    real = tmp_path / "dotfiles" / "mine.json"
+    real.parent.mkdir()
+    home.mkdir()
+    (home / "progress.json").symlink_to(real)
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    real.chmod(0o640)
+    store.update("decode", lambda entry: entry.update(attempts=2))
+    assert (home / "progress.json").is_symlink()
+    assert json.loads(real.read_text())["exercises"] == {"decode": {"attempts": 2}}
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_a_killed_process_left_does_not_block_or_pile_up(home):
+    home.mkdir()
+    (home / "progress.lock").touch()
+    (home / ".progress-abc").write_text("half a fi")
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    assert not list(home.glob(".progress-*"))
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()])
+def test_a_file_system_without_locks_saves_all_the_same(monkeypatch, problem):
+    def refuse(_):
+        raise problem
+
+    monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
+    store.update("decode", lambda entry: entry.update(attempts=1))
+    program = "import filelock, os, sys; filelock.SoftFileLock(sys.argv[1]).acquire(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", program, store.path().with_suffix(".softlock")], check=False)
+    store.update("decode", lambda entry: entry.update(attempts=2))
+    assert store.read() == {"decode": {"attempts": 2}}
+
+
+def test_no_home_folder_is_said(monkeypatch, capsys):
+    monkeypatch.delenv("HALFBITS_HOME")
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: "~nobody-of-this-name/halfbits")
+    for act in (lambda: check(decode), progress):
+        act()
+        assert "no home folder. Set HALFBITS_HOME" in capsys.readouterr().out

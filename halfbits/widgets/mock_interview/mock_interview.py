@@ -55,7 +55,7 @@ class MockInterview(Explorer):
     def __init__(self, draw: random.Random | None = None):
         super().__init__()
         self._draw, self._name = draw, None
-        self._fix(view=_start())
+        self._fix(view=_start(), saved=store.problem() or "")
 
     def __repr__(self) -> str:
         return "Run this cell to begin: the interview needs a running kernel."
@@ -128,7 +128,11 @@ class MockInterview(Explorer):
 
     @property
     def _entry(self) -> dict:
-        return interview.past()[self._name]
+        known = interview.past()
+        if self._name not in known:
+            problem = store.problem() or "This interview is no longer in your progress file."
+            raise store.ProgressNotSaved(f"{problem} Run this cell again to begin another.")
+        return known[self._name]
 
     def _show(self) -> None:
         entry = self._entry
@@ -284,7 +288,7 @@ def plot_past() -> None:
     entries = [(entry, interview.overall(entry)) for entry in entries]
     entries = [(entry, value) for entry, value in entries if value is not None]
     if not entries:
-        print("No mock interview is finished yet. Take one above, then run this cell again.")
+        print(store.problem() or "No mock interview is finished yet. Take one above, then run this cell again.")
         return
     import matplotlib.pyplot as plt
 
