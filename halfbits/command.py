@@ -1,4 +1,4 @@
-"""The command `halfbits`: grade notebooks, see where you stand, start a notebook afresh, take the cards along."""
+"""The command `halfbits`: grade notebooks, see where you stand, start one afresh, update, take the cards along."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", help="start a notebook of exercises afresh; yours is kept, with the date")
     reset.add_argument("notebook", metavar="NOTEBOOK", help="such as 01_number_formats")
     reset.set_defaults(run=_reset)
+
+    update = commands.add_parser("update", help="get the course's new version; what you edited is kept, with the date")
+    update.set_defaults(run=_update)
 
     cards = commands.add_parser("cards", help="the questions of the course as flashcards")
     actions = cards.add_subparsers(required=True, metavar="ACTION")
@@ -114,6 +117,13 @@ def _reset(options: argparse.Namespace) -> int:
         raise ValueError(f"no notebook of exercises is called {name}. There are {', '.join(known)}.")
     build = [sys.executable, str(ROOT / "tools" / "build.py"), "--force", f"exercises/{name}.ipynb"]
     return subprocess.run(build, check=False).returncode
+
+
+def _update(_: argparse.Namespace) -> int:
+    from halfbits.update import update
+
+    print("\n".join(update(ROOT)))
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -1,0 +1,160 @@
+"""Update the course from where it was cloned, and keep what the learner wrote.
+
+A notebook changes when it is run, so that a plain `git pull` stops at it. Here each file that both sides changed is
+first copied beside itself, with the date in its name; then the new version takes its place. Nothing is merged within a
+file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+__all__ = ["NotUpdated", "update"]
+
+
+class NotUpdated(ValueError):
+    """The course could not be updated; the message says why, and what was kept."""
+
+
+def update(root: Path) -> list[str]:
+    """Bring the course in `root` up to date; what was done, in sentences.
+
+    Raises:
+        NotUpdated: it could not be done; every file is as it was.
+    """
+    git = _Git(root)
+    upstream = git.upstream()
+    git.fetch()
+    if git.succeeds("merge-base", "--is-ancestor", upstream, "HEAD"):
+        return ["The course is up to date."]
+    base = git("merge-base", "HEAD", upstream).strip()
+    theirs = git.names("diff", "--name-only", "--no-renames", base, upstream)
+    mine = git.names("diff", "--name-only", "--no-renames", base)
+    mine += git.names("diff", "--name-only", "--no-renames", base, "HEAD") + git.names("ls-files", "--others")
+    both = sorted(set(mine) & set(theirs))
+    copies = {name: _copy(git, name, base) for name in both}
+    kept = [f"{name} has a new version. Yours is kept as {copy}." for name, copy in copies.items() if copy]
+    present = {}
+    for name in both:
+        file = root / name
+        present[name] = file.read_bytes() if file.is_file() else None
+        _put_back(git, name, base)
+    try:
+        if both and git("diff", "--cached", "--name-only", "HEAD", "--", *both):
+            git("commit", "--no-verify", "--quiet", "-m", "Set own versions aside for an update", "--", *both)
+        git(
+            "-c",
+            "merge.autoStash=false",
+            "-c",
+            "merge.renames=false",
+            "merge",
+            "--ff",
+            "--no-edit",
+            "--quiet",
+            upstream,
+        )
+    except NotUpdated as problem:
+        git.succeeds("merge", "--abort")
+        for name, content in present.items():
+            if content is not None:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_bytes(content)
+        raise NotUpdated(f"Not updated: your files are as they were. {problem}") from None
+    return ["The course is updated; open notebooks anew and restart their kernels.", *kept]
+
+
+def _copy(git: _Git, name: str, base: str) -> str | None:
+    """Copy a file beside itself where it holds something of the learner's; the copy's name."""
+    file = git.root / name
+    if not file.is_file() or not _is_edited(file, git.content(base, name)):
+        return None
+    copy = file.with_name(f"{file.stem}.{datetime.now():%Y%m%d-%H%M%S}{file.suffix}")
+    shutil.copy2(file, copy)
+    return copy.relative_to(git.root).as_posix()
+
+
+def _is_edited(file: Path, before: bytes | None) -> bool:
+    """Whether a file holds more than was there before; in a notebook, outputs are not counted, for a run makes them."""
+    content = file.read_bytes()
+    if before is None or file.suffix != ".ipynb":
+        return content != before
+    try:
+        return _cells(content) != _cells(before)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return True  # damaged, perhaps, but not ours
+
+
+def _cells(content: bytes) -> list:
+    cells = json.loads(content)["cells"]
+    return [(c["cell_type"], "".join(c["source"]), c.get("attachments")) for c in cells]
+
+
+def _put_back(git: _Git, name: str, base: str) -> None:
+    """Make a file, and what is to be committed of it, as both sides had it."""
+    if git.content(base, name) is not None:
+        git("checkout", "--quiet", base, "--", name)
+    else:
+        git("rm", "--quiet", "--cached", "--ignore-unmatch", "--", name)
+        (git.root / name).unlink(missing_ok=True)
+
+
+class _Git:
+    """Git in a folder; never asks for a password, and speaks English."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        return subprocess.run(
+            ["git", "-c", "core.quotePath=false", *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def __call__(self, *arguments: str) -> str:
+        done = self._run(*arguments)
+        if done.returncode:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()
+            raise NotUpdated(f"`git {arguments[0]}` said: {said}")
+        return done.stdout.decode()
+
+    def succeeds(self, *arguments: str) -> bool:
+        return self._run(*arguments).returncode == 0
+
+    def names(self, *arguments: str) -> list[str]:
+        return [name for name in self(*arguments, "-z").split("\0") if name]
+
+    def content(self, commit: str, name: str) -> bytes | None:
+        """A file's content in a commit; None where it was not there."""
+        done = self._run("show", f"{commit}:{name}")
+        return None if done.returncode else done.stdout
+
+    def upstream(self) -> str:
+        """The branch to update from."""
+        if not shutil.which("git"):
+            raise NotUpdated("git is not installed. Install it, or download the course anew into another folder.")
+        if self._run("rev-parse", "--show-prefix").stdout != b"\n":
+            raise NotUpdated(f"{self.root} is no clone of the course. Download the new version into another folder.")
+        if any((self.root / ".git" / name).exists() for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply")):
+            raise NotUpdated(
+                "A merge or rebase of yours is not finished. Finish or abort it (`git status` says how), then update."
+            )
+        done = self._run("rev-parse", "--abbrev-ref", "@{upstream}")
+        if done.returncode:
+            raise NotUpdated("This branch comes from nowhere. Run `git switch main`, then update.")
+        return done.stdout.decode().strip()
+
+    def fetch(self) -> None:
+        try:
+            self("fetch", "--quiet")
+        except NotUpdated as problem:
+            raise NotUpdated(f"The new version could not be fetched, so nothing was changed. {problem}") from None

@@ -1,0 +1,196 @@
+"""`halfbits update` on a real clone: the new version comes, and nothing that the learner wrote is lost."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from halfbits import command
+from halfbits.update import NotUpdated, update
+
+ROOT = Path(__file__).resolve().parents[1]
+EXERCISE, LESSON = "exercises/01_unit.ipynb", "notebooks/01_unit.ipynb"
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    (tmp_path / "gitconfig").write_text("[user]\nname = Lea\nemail = lea@example.org\n[init]\ndefaultBranch = main\n")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def write(file: Path, source: str, output: str = "") -> None:
+    cell = nbformat.v4.new_code_cell(source, id="a")
+    cell.outputs = [nbformat.v4.new_output("stream", text=output)] if output else []
+    file.parent.mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
+
+
+def source(file: Path) -> str:
+    return nbformat.read(file, as_version=4).cells[0].source
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "a change")
+
+
+@pytest.fixture
+def origin(tmp_path):
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    write(folder / EXERCISE, "the stub")
+    write(folder / LESSON, "the lesson", "1")
+    (folder / "README.md").write_text("read me\n")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def clone(origin, tmp_path):
+    git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    return tmp_path / "clone"
+
+
+def publish(origin: Path) -> None:
+    """A new version, in which both notebooks changed."""
+    write(origin / EXERCISE, "the better stub")
+    write(origin / LESSON, "the better lesson", "1")
+    commit(origin)
+
+
+def copies(clone: Path) -> list[Path]:
+    return sorted(clone.glob("*/01_unit.2*.ipynb"))
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_edited_exercise_is_kept_beside_the_new_one(origin, clone, committed):
+    write(clone / EXERCISE, "my answer", "my output")
+    mine = (clone / EXERCISE).read_bytes()
+    (clone / "notes.md").write_text("mine")
+    if committed:
+        commit(clone)
+    publish(origin)
+    refused = subprocess.run(["git", "pull", "--no-rebase"], cwd=clone, capture_output=True, check=False)
+    assert refused.returncode  # or this command would not be needed
+    if committed:
+        git(clone, "merge", "--abort")
+    said = update(clone)
+    (copy,) = copies(clone)
+    assert copy.read_bytes() == mine
+    assert f"Yours is kept as {copy.relative_to(clone)}." in said[1]
+    assert source(clone / EXERCISE) == "the better stub"
+    assert (clone / "notes.md").read_text() == "mine"
+    assert update(clone) == ["The course is up to date."]
+    if committed:
+        assert git(clone, "show", f"HEAD^1~1:{EXERCISE}").encode() == mine
+
+
+def test_a_lesson_that_was_only_run_is_renewed_without_a_copy(origin, clone):
+    write(clone / LESSON, "the lesson", "other outputs")
+    publish(origin)
+    assert len(update(clone)) == 1
+    assert source(clone / LESSON) == "the better lesson"
+    assert copies(clone) == []
+
+
+def test_what_upstream_did_not_change_stays_as_it_is(origin, clone):
+    write(clone / EXERCISE, "my answer")
+    git(clone, "add", EXERCISE)
+    (origin / "README.md").write_text("read me now\n")
+    commit(origin)
+    assert len(update(clone)) == 1
+    assert source(clone / EXERCISE) == "my answer"
+    assert (clone / "README.md").read_text() == "read me now\n"
+
+
+def test_files_in_the_way_of_new_ones_are_kept(origin, clone):
+    write(clone / "exercises/02_unit.ipynb", "my own")
+    write(origin / "exercises/02_unit.ipynb", "a new unit")
+    commit(origin)
+    update(clone)
+    assert source(clone / "exercises/02_unit.ipynb") == "a new unit"
+    (copy,) = clone.glob("exercises/02_unit.2*.ipynb")
+    assert source(copy) == "my own"
+
+
+def test_an_edited_notebook_that_upstream_deleted_is_kept(origin, clone):
+    write(clone / EXERCISE, "my answer")
+    (origin / EXERCISE).unlink()
+    commit(origin)
+    update(clone)
+    assert not (clone / EXERCISE).exists()
+    assert source(copies(clone)[0]) == "my answer"
+
+
+def test_a_damaged_notebook_is_kept(origin, clone):
+    (clone / EXERCISE).write_text('{"cells": [')
+    publish(origin)
+    update(clone)
+    assert copies(clone)[0].read_text() == '{"cells": ['
+
+
+@pytest.mark.parametrize("step", ["checkout", "commit", "merge"])
+def test_a_kill_on_the_way_loses_nothing(origin, clone, step):
+    write(clone / EXERCISE, "my answer")
+    commit(clone)
+    publish(origin)
+    program = f"""
+import os, sys
+from pathlib import Path
+from halfbits import update
+run = update._Git._run
+update._Git._run = lambda self, *words: os._exit(9) if {step!r} in words else run(self, *words)
+update.update(Path(sys.argv[1]))
+"""
+    killed = subprocess.run([sys.executable, "-c", program, str(clone)], cwd=ROOT, env={**os.environ}, check=False)
+    assert killed.returncode == 9
+    update(clone)
+    assert source(clone / EXERCISE) == "the better stub"
+    assert {source(copy) for copy in copies(clone)} == {"my answer"}
+
+
+def test_what_cannot_be_joined_is_left_as_it_was(origin, clone):
+    write(clone / EXERCISE, "my answer")
+    publish(origin)
+    (origin / "notes").mkdir()
+    (origin / "notes" / "a").write_text("a folder")
+    commit(origin)
+    (clone / "notes").write_text("a file of mine")
+    with pytest.raises(NotUpdated, match="your files are as they were"):
+        update(clone)
+    assert source(clone / EXERCISE) == "my answer"
+    assert (clone / "notes").read_text() == "a file of mine"
+
+
+def test_why_there_is_no_update_is_said(origin, clone, tmp_path, monkeypatch, capsys):
+    assert update(clone) == ["The course is up to date."]
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(NotUpdated, match="no clone of the course"):
+        update(tmp_path / "bare")
+    (clone / ".git" / "MERGE_HEAD").touch()
+    with pytest.raises(NotUpdated, match="is not finished"):
+        update(clone)
+    (clone / ".git" / "MERGE_HEAD").unlink()
+    write(clone / EXERCISE, "my answer")
+    origin.rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(command, "ROOT", clone)
+    assert command.main(["update"]) == 2
+    assert "could not be fetched, so nothing was changed" in capsys.readouterr().err
+    assert source(clone / EXERCISE) == "my answer"
+    git(clone, "switch", "--quiet", "--create", "mine")
+    with pytest.raises(NotUpdated, match="git switch main"):
+        update(clone)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NotUpdated, match="git is not installed"):
+        update(clone)
