@@ -1,5 +1,6 @@
 # make lab        open the course in JupyterLab (makes the environment first); PORT=8889, BROWSER=no, OPTIONS='…'
-# make test       run everything: tests, notebooks, grader, browser
+# make test       tests, notebooks, grader, browser
+# make test-thorough  what takes long: the grader under attack, the tasks' misconceptions, a class of students
 # make test-fast  what needs neither TensorFlow nor a browser nor patience: all but every misconception
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
@@ -22,7 +23,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-fast test-browser build reset lint lock clean
+.PHONY: setup lab test test-thorough test-fast test-browser build reset lint lock clean
 
 setup: $(STAMP)
 
@@ -36,11 +37,15 @@ lab: $(STAMP)
 
 test: $(STAMP) lint
 	@bash tools/install_browser.sh
-	$(PYTEST) -m "not browser" $(NOTEBOOKS) tests
+	$(PYTEST) -m "not browser and not thorough" $(NOTEBOOKS) tests
 	$(BIN)/python -m pytest -m browser tests
 
+test-thorough: $(STAMP)
+	$(PYTEST) -m thorough tests
+	$(BIN)/python -m tests.grading.mutants
+
 test-fast: $(STAMP)
-	$(PYTEST) -m "not browser and not tensorflow and not slow" $(NOTEBOOKS) tests
+	$(PYTEST) -m "not browser and not tensorflow and not slow and not thorough" $(NOTEBOOKS) tests
 
 test-browser: $(STAMP)
 	@bash tools/install_browser.sh

@@ -199,8 +199,11 @@ CLASS = {
     "hangs_in_the_answer": Student({"ulp": STUB.format("ulp", HANG)}, {"ulp"}, says="stopped after 10 s"),
     "hangs_in_the_cell": Student({"ulp": "import time\ntime.sleep(1000)"}, {"ulp"}, says="No reply from kernel"),
     "hangs_and_cannot_be_stopped": Student({"ulp": STUBBORN}, {"ulp"}, says="This cell could not be interrupted."),
-    "kills_in_the_answer": Student(
-        {"ulp": STUB.format("ulp", "import os; os._exit(1)")}, {"ulp"}, says="This cell ended the kernel."
+    "leaves_in_the_answer": Student(
+        {"ulp": STUB.format("ulp", "import os; os._exit(1)")}, {"ulp"}, says="Your function called os._exit, which"
+    ),
+    "crashes_in_the_answer": Student(
+        {"ulp": STUB.format("ulp", "import ctypes; ctypes.string_at(0)")}, {"ulp"}, says="This cell ended the kernel."
     ),
     "kills_in_two_cells": Student(
         {"decode": "import os\nos._exit(0)", "ulp": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"},
@@ -314,12 +317,12 @@ def classroom(tmp_path_factory):
     return Classroom({student: done[place] for student, place in sections.items()}, release, home)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_class_is_large_enough():
     assert len(CLASS) >= 30
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_release_has_no_solution(classroom):
     text = classroom.release.read_text(encoding="utf-8")
     assert "SOLUTION" not in text
@@ -330,14 +333,14 @@ def test_the_release_has_no_solution(classroom):
         assert solution.startswith(released.removesuffix("raise NotImplementedError").rstrip())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CLASS)
 def test_every_exercise_has_its_point(classroom, name):
     expected = {exercise: 0.0 if exercise in CLASS[name].lost else 1.0 for exercise in RIGHT}
     assert classroom.sections[name].points[name] == expected
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CLASS)
 def test_every_student_gets_feedback(classroom, name):
     page = classroom.feedback(name)
@@ -346,7 +349,7 @@ def test_every_student_gets_feedback(classroom, name):
     assert CLASS[name].says.replace("`", "") in text
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_a_student_writes_does_not_run_in_the_feedback(classroom):
     page = classroom.feedback("html")
     assert escape("<img src=x onerror=in_an_answer()>") in page
@@ -356,14 +359,14 @@ def test_what_a_student_writes_does_not_run_in_the_feedback(classroom):
     assert not re.search(r"<(script|img)[^>]*>\s*in_a|<img src=x", page)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_feedback_shows_the_report_as_the_notebook_does(classroom):
     page = classroom.feedback("bias_wrong")
     assert '<details open=""><summary style="cursor:pointer;">' in page
     assert "border-left:4px solid #D55E00" in page
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_file_that_is_no_notebook_is_named_and_the_others_are_graded(classroom):
     failed = r"There was an error processing assignment '.*' for student '(.*)'"
     broken, other = classroom.sections["broken"], classroom.sections[list(CLASS)[1]]
@@ -373,7 +376,7 @@ def test_a_file_that_is_no_notebook_is_named_and_the_others_are_graded(classroom
     assert other.status == 0, other.said
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_grading_is_nobodys_progress(classroom):
     assert not [*classroom.home.rglob("progress.json"), *classroom.release.parents[3].rglob("progress.json")]
 

@@ -27,9 +27,16 @@ def needs_tensorflow(exercise):
     return "import tensorflow as" in source.read_text(encoding="utf-8")
 
 
+def is_task(exercise):
+    """Whether it is the task of a unit, where every call builds networks and trains them."""
+    return needs_tensorflow(exercise) and exercise.next_name is None
+
+
 def pytest_generate_tests(metafunc):
     if "misconception" in metafunc.fixturenames:
-        metafunc.parametrize("misconception", misconception_names(metafunc.cls.exercise))
+        marks = [pytest.mark.thorough] if is_task(metafunc.cls.exercise) else []
+        names = misconception_names(metafunc.cls.exercise)
+        metafunc.parametrize("misconception", [pytest.param(name, marks=marks) for name in names])
 
 
 class ExerciseTests:
@@ -86,7 +93,7 @@ class ExerciseTests:
 
 for _exercise in EXERCISES:
     _marks = [pytest.mark.tensorflow] if needs_tensorflow(_exercise) else []
-    if _marks and _exercise.next_name is None:  # the task, where every call builds networks and trains them
+    if is_task(_exercise):
         _marks.append(pytest.mark.longest)
     globals()[f"Test_{_exercise.name}"] = type(
         f"Test_{_exercise.name}", (ExerciseTests,), {"exercise": _exercise, "pytestmark": _marks}

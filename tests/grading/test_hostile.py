@@ -177,7 +177,7 @@ class ValueTests:
 
 
 for _exercise in EXERCISES:
-    _marks = [pytest.mark.slow] + [pytest.mark.tensorflow] * needs_tensorflow(_exercise)
+    _marks = [pytest.mark.thorough] + [pytest.mark.tensorflow] * needs_tensorflow(_exercise)
     globals()[f"Test_{_exercise.name}"] = type(
         f"Test_{_exercise.name}", (ValueTests,), {"exercise": _exercise, "pytestmark": _marks}
     )
@@ -340,6 +340,7 @@ class TestBehaviours:
         assert state() == before
         assert grade(RIGHT).passed
 
+    @pytest.mark.thorough
     @settings(FEW, max_examples=60)
     @given(st.lists(st.sampled_from(BEHAVIOURS), min_size=1, max_size=4), st.sampled_from([7, 100, 999]), st.booleans())
     def test_many_together(self, behaviours, period, right):
