@@ -136,6 +136,47 @@ def test_a_learners_work_is_never_overwritten(course, capsys):
     assert path.read_bytes() == mine
 
 
+def test_what_jupyterlab_writes_into_an_exercise_stays(course):
+    exercise = build.Target(
+        course / "sources/exercises/01_unit.py",
+        course / "exercises/01_unit.ipynb",
+        keeps_solutions=False,
+        executed=False,
+    )
+    assert build.build(exercise, force=False) == "made"
+    notebook = read(exercise.path)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="mine")]
+    nbformat.write(notebook, exercise.path)
+    run = exercise.path.read_bytes()
+    assert build.build(exercise, force=False) == "up to date"
+    assert exercise.path.read_bytes() == run
+    notebook.cells[1].metadata["collapsed"] = True
+    nbformat.write(notebook, exercise.path)
+    folded = exercise.path.read_bytes()
+    assert "left alone" in build.build(exercise, force=False)
+    assert exercise.path.read_bytes() == folded
+
+
+@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"[]", b"{}", b'{"cells": 3, "nbformat": 4}', b"\xff\xfe"])
+def test_a_damaged_exercise_is_not_overwritten_without_a_copy(course, content):
+    exercise = build.Target(
+        course / "sources/exercises/01_unit.py",
+        course / "exercises/01_unit.ipynb",
+        keeps_solutions=False,
+        executed=False,
+    )
+    exercise.path.parent.mkdir()
+    exercise.path.write_bytes(content)
+    assert not build.is_current(exercise)
+    assert build.build(exercise, force=False).startswith("REFUSED")
+    assert exercise.path.read_bytes() == content
+    said = build.build(exercise, force=True)
+    (copy,) = exercise.path.parent.glob("01_unit.2*.ipynb")
+    assert copy.name in said
+    assert copy.read_bytes() == content
+    assert build.is_current(exercise)
+
+
 @pytest.mark.slow
 def test_force_starts_afresh_and_keeps_a_dated_copy(course):
     build.main([])

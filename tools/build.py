@@ -151,7 +151,11 @@ def _refuse_machine_paths(notebook: NotebookNode) -> None:
 
 
 def _read(path: Path) -> NotebookNode | None:
-    return nbformat.read(path, as_version=4) if path.exists() else None
+    """A notebook; one without cells, and so an edited one, where the file is damaged; None where there is no file."""
+    try:
+        return nbformat.read(path, as_version=4) if path.exists() else None
+    except (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError):
+        return nbformat.v4.new_notebook()
 
 
 def is_edited(notebook: NotebookNode) -> bool:
@@ -178,11 +182,16 @@ def build(target: Target, force: bool) -> str:
         return "up to date"
     present, fresh = _read(target.path), generate(target)
     kept = ""
+    same_source = present is not None and present.metadata.get("halfbits") == fresh.metadata["halfbits"]
+    if same_source and not force and not target.executed and not is_edited(present):
+        return "made from the present source: left alone"  # only a cell's metadata differ, such as JupyterLab writes
     if present is not None and is_edited(present):
-        if not force and present.metadata.get("halfbits") == fresh.metadata["halfbits"]:
+        if not force and same_source:
             return "edited, and made from the present source: left alone"
         if not force:
-            return "REFUSED: its cells were edited; --force keeps a dated copy of it and writes it anew"
+            return (
+                "REFUSED: its cells were edited, or it is damaged; --force keeps a dated copy of it and writes it anew"
+            )
         copy = target.path.with_name(f"{target.path.stem}.{datetime.now():%Y%m%d-%H%M%S}.ipynb")
         shutil.copy2(target.path, copy)
         kept = f"; yours is kept as {copy.name}"
