@@ -10,6 +10,9 @@ import pytest
 _HOME = tempfile.TemporaryDirectory(prefix="halfbits-tests-")
 os.environ.setdefault("HALFBITS_HOME", _HOME.name)
 
+# The dated copies of a learner's notebooks, which `halfbits reset` and `halfbits update` make.
+collect_ignore_glob = ["*.2???????-??????.*"]
+
 
 @functools.cache
 def _loads_tensorflow(notebook) -> bool:

@@ -32,7 +32,10 @@ def path() -> Path:
     Raises:
         ProgressNotSaved: this user has no home folder, and HALFBITS_HOME names no other.
     """
-    home = os.environ.get("HALFBITS_HOME") or platformdirs.user_data_dir("halfbits", appauthor=False)
+    try:
+        home = os.environ.get("HALFBITS_HOME") or platformdirs.user_data_dir("halfbits", appauthor=False)
+    except RuntimeError:  # from platformdirs, of late; it gave a path that begins with ~ before
+        home = "~"
     home = os.path.expanduser(home)
     if home.startswith("~"):
         raise ProgressNotSaved(

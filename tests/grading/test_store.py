@@ -334,9 +334,15 @@ def test_a_file_system_without_locks_saves_all_the_same(monkeypatch, problem):
     assert store.read() == {"decode": {"attempts": 2}}
 
 
-def test_no_home_folder_is_said(monkeypatch, capsys):
+def raises(*_, **__):
+    raise RuntimeError("could not determine the home directory")
+
+
+@pytest.mark.parametrize("folder", [raises, lambda *_, **__: "~/.local/share/halfbits"])
+def test_no_home_folder_is_said(monkeypatch, capsys, folder):
     monkeypatch.delenv("HALFBITS_HOME")
-    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: "~nobody-of-this-name/halfbits")
+    monkeypatch.setattr("platformdirs.user_data_dir", folder)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without one
     for act in (lambda: check(decode), progress):
         act()
         assert "no home folder. Set HALFBITS_HOME" in capsys.readouterr().out
