@@ -5,6 +5,7 @@
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
 # make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
+# make audit      ask the advisory service about every package of the lock (needs pip-audit and a network)
 # make lock       write requirements.txt anew from pyproject.toml (needs uv)
 
 VENV := .venv
@@ -23,7 +24,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-thorough test-fast test-browser build reset lint lock clean
+.PHONY: setup lab test test-thorough test-fast test-browser build reset lint audit lock clean
 
 setup: $(STAMP)
 
@@ -61,6 +62,10 @@ build: $(STAMP)
 
 reset: $(STAMP)
 	$(BIN)/python tools/build.py --force $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
+
+# Without --strict a package that the service does not know of passes.
+audit:
+	pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
 
 lock:
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --generate-hashes \

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import asdict
 from pathlib import Path
 
+from halfbits.grading.report import printable
+
 ROOT = Path(__file__).resolve().parents[1]
 _SIGNS = {"passed": "✓", "unattempted": "○"}
 
@@ -20,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except (ValueError, OSError) as error:
-        print(f"halfbits: {error}", file=sys.stderr)
+        print(printable(f"halfbits: {error}"), file=sys.stderr)
         return 2
 
 
@@ -73,12 +75,12 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _print(path: Path, verdicts: list) -> None:
-    print(path)
+    print(printable(str(path)))
     for verdict in verdicts:
         sign = _SIGNS.get(verdict.outcome, "✗")
-        print(f"  {sign} {verdict.exercise:28} {verdict.summary}")
+        print(printable(f"  {sign} {verdict.exercise:28} {verdict.summary}"))
         if verdict.diagnosis:
-            print(f"    {verdict.diagnosis}")
+            print(printable(f"    {verdict.diagnosis}"))
     sys.stdout.flush()
 
 
@@ -91,15 +93,16 @@ def _junit(graded: dict[str, list]) -> bytes:
             "failures": sum(v.outcome in ("failed", "unattempted") for v in verdicts),
             "errors": sum(v.outcome in ("error", "timeout") for v in verdicts),
         }
-        suite = ET.SubElement(suites, "testsuite", name=path, **{key: str(value) for key, value in counts.items()})
+        suite = ET.SubElement(suites, "testsuite", name=printable(path), **{key: str(n) for key, n in counts.items()})
         for verdict in verdicts:
             case = ET.SubElement(
-                suite, "testcase", classname=Path(path).stem, name=verdict.exercise, time=f"{verdict.seconds:.3f}"
+                suite, "testcase", classname=printable(Path(path).stem), name=printable(verdict.exercise)
             )
+            case.set("time", f"{verdict.seconds:.3f}")
             if verdict.outcome != "passed":
                 kind = "failure" if verdict.outcome in ("failed", "unattempted") else "error"
-                problem = ET.SubElement(case, kind, type=verdict.outcome, message=verdict.summary)
-                problem.text = verdict.diagnosis
+                problem = ET.SubElement(case, kind, type=verdict.outcome, message=printable(verdict.summary))
+                problem.text = printable(verdict.diagnosis or "")
     return ET.tostring(suites, encoding="utf-8", xml_declaration=True)
 
 

@@ -61,7 +61,7 @@ def hint(answer) -> None:
     if shown == len(exercise.hints):
         lines.append(f"That is the last hint; `reveal({exercise.name})` shows our solution.")
     note = _record(exercise.name, lambda entry: entry.update(hints=shown))
-    show(Text("\n\n".join(lines + ([note] if note else []))))
+    show(Text("\n\n".join(lines), note))
 
 
 def reveal(answer) -> None:
@@ -77,7 +77,7 @@ def reveal(answer) -> None:
     note = _record(exercise.name, lambda entry: entry.setdefault("revealed", store.now()))
     show(Code(exercise.solution))
     if note:
-        show(Text(note))
+        show(Text("", note))
 
 
 def progress() -> None:

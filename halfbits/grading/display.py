@@ -6,6 +6,7 @@ import sys
 from html import escape
 
 from halfbits.grading.exercise import Exercise, Unit, units
+from halfbits.grading.report import printable
 
 _HEADING = "margin:.6em 0 .2em"
 
@@ -22,18 +23,23 @@ def show(item) -> None:
 
 
 class Text:
-    """Paragraphs in which `backticks` mark code."""
+    """Paragraphs in which `backticks` mark code.
 
-    def __init__(self, text: str):
-        self._text = text
+    Args:
+        text: the course's own.
+        note: what may name a folder of the learner's, so that no tag in it counts.
+    """
+
+    def __init__(self, text: str, note: str | None = None):
+        self._text, self._note = text, printable(note or "")
 
     def __str__(self) -> str:
-        return self._text
+        return "\n\n".join(part for part in (self._text, self._note) if part)
 
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        return self._text
+        return "\n\n".join(part for part in (self._text, escape(self._note)) if part)
 
 
 class Code(Text):
@@ -60,7 +66,7 @@ class Dashboard:
             lines.append(self._heading(unit))
             lines += [f"  {sign} {name:28} {words}" for sign, name, words in self._rows(unit)]
         lines += self._rest
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 

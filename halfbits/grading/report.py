@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 
@@ -12,6 +13,11 @@ from halfbits.grading.values import DIFFERENT
 _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#767676"
 _SIGNS = {"passed": "✓", "failed": "✗", "unattempted": "○", "error": "✗", "timeout": "✗"}
 _COLOURS = {"passed": _BLUE, "unattempted": _GREY}
+# Control characters but for tab and newline, marks that turn the direction of text, halves of a surrogate pair, and
+# what is no character: a terminal obeys the first, XML and UTF-8 have no place for the others.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 @dataclass
@@ -87,7 +93,7 @@ class Report:
                 lines += [f"      {label:9} {text}" for label, text in _details(check)]
             seen.add(outcome)
         lines += [f"  {label}: {text}" for label, text in self._remarks()]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 
@@ -103,7 +109,7 @@ class Report:
             rows = "".join(f"<li style='margin:.15em 0'>{_check_html(c, is_open=c is first)}</li>" for c in self.checks)
             parts.append(f"<ul style='list-style:none;padding-left:.2em;margin:.4em 0'>{rows}</ul>")
         parts += [_remark_html(label, text) for label, text in self._remarks()]
-        return "".join(parts) + "</div>"
+        return printable("".join(parts) + "</div>")
 
     def _verdict(self) -> list[tuple[str, str]]:
         """What stands before the list of properties, each with its heading."""
@@ -115,6 +121,11 @@ class Report:
         remarks = [("Note", note) for note in self.notes]
         remarks += [("It printed", self.output.rstrip()), ("Next", self.next_step)]
         return [(label, text) for label, text in remarks if text]
+
+
+def printable(text: str) -> str:
+    """Text in which what a terminal would obey, or XML could not hold, is written as Python escapes it."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _details(check: Check) -> list[tuple[str, str]]:
@@ -167,7 +178,7 @@ class CheckFailed(AssertionError):
     def __init__(self, report: Report):
         self.report = report
         reason = f" {report.diagnosis}" if report.diagnosis else ""
-        super().__init__(f"{report.exercise}: {report.summary}{reason}")
+        super().__init__(printable(f"{report.exercise}: {report.summary}{reason}"))
 
     def _render_traceback_(self) -> list[str]:
         return [f"CheckFailed: {self}"]
