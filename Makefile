@@ -1,6 +1,7 @@
 # make lab        open the course in JupyterLab (makes the environment first); PORT=8889, BROWSER=no, OPTIONS='…'
 # make test       tests, notebooks, grader, browser
 # make test-thorough  what takes long: the grader under attack, the tasks' misconceptions, a class of students
+# make test-portable  every notebook on other Pythons, threads and versions, and built anew (needs uv; an hour or two)
 # make test-fast  what needs neither TensorFlow nor a browser nor patience: all but every misconception
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
@@ -15,6 +16,7 @@ PYTHON ?=
 PORT ?= 8888
 BROWSER ?= yes
 OPTIONS ?=
+ARMS ?=
 START := notebooks/00_start_here.ipynb
 # Two workers; a notebook, a test file without classes, and a test class each stay together on one of them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
@@ -24,7 +26,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-thorough test-fast test-browser build reset lint audit lock clean
+.PHONY: setup lab test test-thorough test-portable test-fast test-browser build reset lint audit lock clean
 
 setup: $(STAMP)
 
@@ -44,6 +46,9 @@ test: $(STAMP) lint
 test-thorough: $(STAMP)
 	$(PYTEST) -m thorough tests
 	$(BIN)/python -m tests.grading.mutants
+
+test-portable: $(STAMP)
+	$(BIN)/python tools/test_portable.py $(ARMS)
 
 test-fast: $(STAMP)
 	$(PYTEST) -m "not browser and not tensorflow and not slow and not thorough" $(NOTEBOOKS) tests
