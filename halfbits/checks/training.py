@@ -121,7 +121,7 @@ def copied(model: keras.Model, how: Hashable, copy: Callable[[], keras.Model]) -
 
 
 def remembering(outcome: Callable) -> Callable:
-    """The `use` of a check file: outcome(answer, network, strategy, data, epochs), where the data have been built.
+    """The `use` of a check file: outcome(answer, network, strategy, data, *epochs), where the data have been built.
 
     A misconception does the same every time, and is replayed on every wrong answer: what came of it is remembered. It
     gets networks that are made again rather than built, and batches in a list, faster than a tf.data.Dataset.
@@ -129,15 +129,15 @@ def remembering(outcome: Callable) -> Callable:
 
     results, networks = {}, {}
 
-    def use(answer, network, strategy, data, epochs):
+    def use(answer, network, strategy, data, *epochs):
         if not getattr(answer, "is_misconception", False):
-            return outcome(answer, network, strategy, data.build(), epochs)
+            return outcome(answer, network, strategy, data.build(), *epochs)
         case = (answer, network, repr(strategy), data, epochs)
         if case not in results:
             again = networks.setdefault(network.build, Remade(network.build))
             given = data.batches() if data.size else data.build()
             try:
-                results[case] = outcome(answer, replace(network, build=again), strategy, given, epochs)
+                results[case] = outcome(answer, replace(network, build=again), strategy, given, *epochs)
             except Exception as error:
                 results[case] = error
         if isinstance(results[case], Exception):

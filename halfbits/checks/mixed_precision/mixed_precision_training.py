@@ -52,7 +52,7 @@ class Outcome:
     weights_before: list = field(default_factory=list)
 
 
-def _outcome(answer, network, strategy, data, epochs):
+def _outcome(answer, network, strategy, data, *epochs):
     """Build the network, have it trained by the answer, and return what is to be compared."""
     policy_before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32")
@@ -60,7 +60,7 @@ def _outcome(answer, network, strategy, data, epochs):
         with as_the_network_asks(network):
             model = network.build()
             weights = model.get_weights()
-            returned = answer(model, strategy, data, epochs)
+            returned = answer(model, strategy, data, *epochs)
             if returned is None:  # for which the grader has words of its own
                 return None
             return _fault(model, returned) or network.look(Outcome(model, *returned, weights))
@@ -377,12 +377,12 @@ def test_float32(answer):
 
 
 def test_tuples(answer):
-    """A tuple (x, y) is cut into batches of 32, the last one shorter; in the mean loss each batch counts once"""
+    """A tuple (x, y) is cut into batches of 32, the last one shorter, all of one weight; without `epochs` it is one"""
     data = Data(tuple((i / 16 - 1,) for i in range(50)), tuple((i / 50,) for i in range(50)))
     kernels, losses = chain_sgd((1, 1, 1), data.batches(), 0.125)
     network = Network(CHAIN, chain(learning_rate=0.125), both(weights, history("loss", "loss_scale")))
     wanted = {"loss": [float(np.mean(losses))], "loss_scale": [4.0], **as_weights(kernels)}
-    hold(answer(network, PrecisionStrategy("float32", 1.0, 1), data, 1), wanted, rtol=1e-4)
+    hold(answer(network, PrecisionStrategy("float32", 1.0, 1), data), wanted, rtol=1e-4)
 
 
 def half_square(y, prediction):
@@ -524,6 +524,9 @@ def test_several_demotions(answer):
     for dtype, keep, going in ("bfloat16", (), half), ("bfloat16", ("start",), half[1:]), ("float32", (), ()):
         wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 2} for name in going], "skipped_steps": [3]}
         cases.append(((network, PrecisionStrategy(dtype, 1.0, 2000, keep, demote_after=2), data, 1), wanted))
+    at_once = Data(((math.inf,),) * 2, ((1.0,),) * 2, 1, ", all of x = inf")
+    wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 1} for name in half], "skipped_steps": [2]}
+    cases.append(((network, PrecisionStrategy(loss_scale=1.0, demote_after=2), at_once, 1), wanted))
     hold_all(answer, *cases)
 
 

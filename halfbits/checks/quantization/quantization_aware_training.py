@@ -57,13 +57,13 @@ class Outcome:
     weights_before: list
 
 
-def _outcome(answer, network, strategy, data, epochs):
+def _outcome(answer, network, strategy, data, *epochs):
     """Build the network, have it trained by the answer, and return what is to be compared."""
     with as_the_network_asks(network):
         model = network.build()
         weights = model.get_weights()
         try:
-            returned = answer(model, strategy, data, epochs)
+            returned = answer(model, strategy, data, *epochs)
         except ValueError as error:
             if network.look is not names_the_layer:
                 raise
@@ -422,11 +422,12 @@ def normalized_convolution() -> keras.Model:
 def normalized_depthwise() -> keras.Model:
     layers = [
         LAYERS.DepthwiseConv2D(2, depth_multiplier=2, name="depth"),
-        LAYERS.BatchNormalization(epsilon=0.01, name="norm"),
+        LAYERS.BatchNormalization(axis=3, epsilon=0.01, center=False, name="norm"),
         LAYERS.GlobalAveragePooling2D(name="mean"),
     ]
     model = compiled(layers, (4, 4, 2))
-    model.set_weights([*DEPTHWISE, *NORM_4])
+    gamma, _, *statistics = NORM_4
+    model.set_weights([*DEPTHWISE, gamma, *statistics])
     return model
 
 
@@ -649,11 +650,12 @@ def test_batch_normalization(answer):
 
 
 def normalized_depthwise_reference(strategy):
-    return depthwise_reference(strategy, folded(*DEPTHWISE, NORM_4, 0.01, (2, 2)))
+    gamma, _, *statistics = NORM_4
+    return depthwise_reference(strategy, folded(*DEPTHWISE, (gamma, 0.0, *statistics), 0.01, (2, 2)))
 
 
 def test_batch_normalization_depthwise(answer):
-    """It is folded into a DepthwiseConv2D layer, too"""
+    """It is folded into a DepthwiseConv2D layer, too (here one over axis 3, the last, and without beta)"""
     strategy, data = QuantizationStrategy(6, 4, per_channel=False), Data(IMAGES, nested(np.zeros((4, 4))), 4)
     wanted = trained(normalized_depthwise_reference, strategy, data).facts(IMAGES)
     network = Network("Sequential(depth, norm, mean)", normalized_depthwise, outputs(IMAGES))
@@ -752,13 +754,13 @@ def test_schedule(answer):
 
 
 def test_tuples(answer):
-    """A tuple (x, y) is cut in its order into batches of 32, the last one shorter"""
+    """A tuple (x, y) is cut in its order into batches of 32, the last one shorter; without `epochs` there is one"""
     rate, strategy = 0.06, QuantizationStrategy(2, 3)
     x = np.array(ROWS * 13)[:50] * np.linspace(0.2, 1.4, 50)[:, None]
     data = Data(nested(x), (TARGETS * 13)[:50])
-    wanted = one_trained(strategy, data, 2, rate).facts(POINTS)
+    wanted = one_trained(strategy, data, 1, rate).facts(POINTS)
     network = Network(f"{ONE}, compiled with SGD({rate})", one_layer(rate), outputs(POINTS))
-    answer(network, strategy, data, 2).equals(wanted, **CLOSE)
+    answer(network, strategy, data).equals(wanted, **CLOSE)
 
 
 def half_square(y, prediction):
