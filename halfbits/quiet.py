@@ -13,11 +13,14 @@ def import_tensorflow() -> None:
 
     Those lines come from C++, below Python's own streams, where no log level reaches all of them. The imports that
     follow in a notebook or a script find both loaded. Where the start fails, the lines are written after all.
+
+    Keras comes without its wrappers for scikit-learn and its picture galleries. For their sake it would load
+    scikit-learn and matplotlib, which the course imports where it uses them; that is a quarter of its own import.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Else an operation that fails writes a line of its own beside its exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with stderr_kept_unless_it_fails():
+    with stderr_kept_unless_it_fails(), hidden("sklearn", "matplotlib"):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -42,3 +45,15 @@ def stderr_kept_unless_it_fails():
             sys.stderr.flush()
             os.dup2(own, 2)
             os.close(own)
+
+
+@contextlib.contextmanager
+def hidden(*modules: str):
+    """A context in which these modules cannot be imported, as if not installed, unless they are loaded already."""
+    absent = dict.fromkeys(name for name in modules if name not in sys.modules)
+    sys.modules.update(absent)  # None for a module makes its import fail
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]

@@ -1,11 +1,12 @@
 """TensorFlow is loaded without its start-up lines, and a start that fails is not hidden."""
 
+import importlib
 import subprocess
 import sys
 
 import pytest
 
-from halfbits.quiet import stderr_kept_unless_it_fails
+from halfbits.quiet import hidden, stderr_kept_unless_it_fails
 
 
 @pytest.mark.tensorflow
@@ -21,6 +22,34 @@ print("own line", file=sys.stderr)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "tensorflow\n"
     assert done.stderr == "own line\n"
+
+
+@pytest.mark.tensorflow
+def test_keras_does_without_modules_that_can_still_be_imported():
+    code = """
+import sys
+from halfbits.quiet import import_tensorflow
+import_tensorflow()
+print([name for name in ("keras", "sklearn", "matplotlib") if name in sys.modules])
+import matplotlib.pyplot
+from halfbits.data import digits
+digits()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['keras']\n"
+
+
+def test_what_is_hidden_comes_back(monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with hidden("colorsys", "pytest"):
+        loaded_before = importlib.import_module("pytest")
+
+        with pytest.raises(ImportError):
+            import colorsys
+    import colorsys
+
+    assert loaded_before is pytest
+    assert colorsys.rgb_to_hsv(1, 1, 1) == (0, 0, 1)
 
 
 def test_what_is_written_is_dropped(capfd):
