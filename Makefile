@@ -6,6 +6,7 @@
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
 # make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
+# make bench      measure, and write benchmarks/RESULTS.md (about half an hour; leave the machine alone)
 # make audit      ask the advisory service about every package of the lock (needs pip-audit and a network)
 # make lock       write requirements.txt anew from pyproject.toml (needs uv)
 
@@ -17,6 +18,7 @@ PORT ?= 8888
 BROWSER ?= yes
 OPTIONS ?=
 ARMS ?=
+SECTIONS ?=
 START := notebooks/00_start_here.ipynb
 # Two workers; a notebook, a test file without classes, and a test class each stay together on one of them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
@@ -26,7 +28,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-thorough test-portable test-fast test-browser build reset lint audit lock clean
+.PHONY: setup lab test test-thorough test-portable test-fast test-browser bench build reset lint audit lock clean
 
 setup: $(STAMP)
 
@@ -56,6 +58,9 @@ test-fast: $(STAMP)
 test-browser: $(STAMP)
 	@bash tools/install_browser.sh
 	$(BIN)/python -m pytest -m browser tests
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py $(SECTIONS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
