@@ -1,6 +1,7 @@
 # make lab        open the course in JupyterLab (makes the environment first); PORT=8889, BROWSER=no, OPTIONS='…'
 # make test       tests, notebooks, grader, browser
 # make test-thorough  what takes long: the grader under attack, the tasks' misconceptions, a class of students
+# make test-mutants  mechanical mutants of our solutions, which the grader should reject: half an hour
 # make test-portable  every notebook on other Pythons, threads and versions, and built anew (needs uv; an hour or two)
 # make test-fast  what needs neither TensorFlow nor a browser nor patience: all but every misconception
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
@@ -28,7 +29,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-thorough test-portable test-fast test-browser bench build reset lint audit lock clean
+.PHONY: setup lab test test-thorough test-mutants test-portable test-fast test-browser bench build reset lint audit lock clean
 
 setup: $(STAMP)
 
@@ -47,6 +48,8 @@ test: $(STAMP) lint
 
 test-thorough: $(STAMP)
 	$(PYTEST) -m thorough tests
+
+test-mutants: $(STAMP)
 	$(BIN)/python -m tests.grading.mutants
 
 test-portable: $(STAMP)

@@ -795,7 +795,7 @@ def test_the_model_is_left_alone(answer):
 def test_wrong_arguments(answer):
     """A percentage outside of 0 to 100, another structure, epochs without data: a ValueError"""
     cases = [(DENSE, percentage, "connections") for percentage in (-1, 100.5, float("nan"))]
-    cases += [(DENSE, 50, "neuron"), (DENSE, 50, "connections", None, 1)]
+    cases += [(DENSE, -50, "neurons"), (DENSE, 50, "neuron"), (DENSE, 50, "connections", None, 1)]
     hold_each(answer, cases, lambda call: call.raises(ValueError))
 
 
