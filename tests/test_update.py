@@ -140,10 +140,14 @@ def test_a_damaged_notebook_is_kept(origin, clone):
     assert copies(clone)[0].read_text() == '{"cells": ['
 
 
-@pytest.mark.parametrize("step", ["checkout", "commit", "merge"])
-def test_a_kill_on_the_way_loses_nothing(origin, clone, step):
+@pytest.mark.parametrize(
+    ("committed", "step"),
+    [(False, "checkout"), (False, "merge"), (True, "checkout"), (True, "commit"), (True, "merge")],
+)
+def test_a_kill_on_the_way_loses_nothing(origin, clone, committed, step):
     write(clone / EXERCISE, "my answer")
-    commit(clone)
+    if committed:
+        commit(clone)
     publish(origin)
     program = f"""
 import os, sys
