@@ -238,8 +238,8 @@ def gpu_support(gpu: Gpu) -> dict[str, Support]:
 def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     """In which of fp32, fp16 and bf16 TensorFlow trains wide dense layers the fastest, on the CPU or on a GPU.
 
-    It is predicted from the hardware alone. Measured were two x86 CPUs (AVX512_BF16; AVX2 only); the rest follows
-    from instruction sets and the rates in NVIDIA's tables. Where neither says enough, nothing is predicted.
+    It is predicted from the hardware alone. Measured were three x86 CPUs (AVX2 only; AVX512_BF16; AVX512_FP16 too); the
+    rest follows from instruction sets and NVIDIA's tables of rates. Where neither says enough, nothing is predicted.
     """
     if gpu:
         return _fastest_on_gpu(gpu_support(gpu))
@@ -248,7 +248,10 @@ def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     if _family(machine.architecture) != "x86":
         return Prediction((), "no prediction: whether TensorFlow uses this CPU's 16-bit units was not measured")
     if bf16.answer == fp16.answer == "yes":
-        return Prediction(("bf16", "fp16"), f"the CPU multiplies in both 16-bit formats ({bf16.reason}; {fp16.reason})")
+        slow = "TensorFlow 2.21 runs a dense layer with ReLU in fp16 by oneDNN's slow reference code"
+        return Prediction(
+            ("bf16",), f"the CPU multiplies in both 16-bit formats ({bf16.reason}; {fp16.reason}), but {slow}"
+        )
     if bf16.answer == "yes":
         return Prediction(("bf16",), f"the CPU multiplies in bf16 ({bf16.reason})")
     if bf16.answer == fp16.answer == "no":
