@@ -17,10 +17,9 @@ def keras_ops(x, kernel, bias, compute_dtype):
     return keras.ops.add(product, keras.ops.cast(bias, compute_dtype))
 
 
-def einsum_over_the_inputs(x, kernel, bias, compute_dtype):
-    dtype = tf.dtypes.as_dtype(compute_dtype)
-    x, kernel, bias = [tf.cast(tensor, dtype) for tensor in (x, kernel, bias)]
-    return tf.einsum("...i,iu->...u", x, kernel) + bias
+def each_example_a_matrix_of_one_row(x, kernel, bias, compute_dtype):
+    x, kernel, bias = tf.nest.map_structure(lambda operand: tf.cast(operand, compute_dtype), (x, kernel, bias))
+    return tf.squeeze(tf.matmul(tf.expand_dims(x, -2), kernel), axis=-2) + bias
 
 
 def tensordot_and_bias_add(x, kernel, bias, compute_dtype):
@@ -72,13 +71,14 @@ def one_unit_after_the_other(x, kernel, bias, compute_dtype):
 
 
 @tf.function
-def _traced(x, kernel, bias):
-    return tf.add(tf.matmul(x, tf.transpose(kernel), transpose_b=True), bias)
+def _traced_product(x, kernel):
+    return tf.matmul(x, tf.transpose(kernel), transpose_b=True)
 
 
-def traced_and_transposed(x, kernel, bias, compute_dtype):
-    """The arithmetic in a graph; the casts are outside, so that it is traced for tensors, not for variables."""
-    return _traced(*tf.nest.map_structure(lambda operand: tf.cast(operand, compute_dtype), (x, kernel, bias)))
+def product_in_a_graph(x, kernel, bias, compute_dtype):
+    """The bias is added outside: TensorFlow may join the two in a graph, and then rounds once instead of twice."""
+    x, kernel, bias = tf.nest.map_structure(lambda operand: tf.cast(operand, compute_dtype), (x, kernel, bias))
+    return _traced_product(x, kernel) + bias
 
 
 def numpy_names_of_tensorflow(x, kernel, bias, compute_dtype):

@@ -122,7 +122,7 @@ def nearest_candidate(minimum, maximum, bits, symmetric=False):
     if low == high:
         return 2.0, 0
     if symmetric:
-        return math.fmax(-low, high) / (2 ** (bits - 1) - 1), 0
+        return max(-low, high) / (2 ** (bits - 1) - 1), 0
     scale = math.fsum((high, -low)) / (2**bits - 1)
     below = int(-low // scale)
     return scale, min((below, below + 1), key=lambda zero: abs(low + zero * scale))

@@ -1,0 +1,63 @@
+"""Right answers in many styles: the grader asks for what the contract says, and for no way of writing it.
+
+A file of `styles/` has ten answers or more to one exercise; each public function or class in it is one.
+"""
+
+import ast
+import importlib.util
+import inspect
+from pathlib import Path
+
+import pytest
+
+from halfbits.grading import grade
+from tests.grading.test_exercises import EXERCISES, needs_tensorflow
+
+STYLES = Path(__file__).with_name("styles")
+
+
+def path_of(exercise):
+    return STYLES / exercise.unit.name / f"{exercise.name}.py"
+
+
+def style_names(exercise):
+    """Read off the text, since importing some of the files loads TensorFlow."""
+    kind = ast.ClassDef if exercise.wants_class else ast.FunctionDef
+    names = [
+        node.name for node in ast.parse(path_of(exercise).read_text(encoding="utf-8")).body if isinstance(node, kind)
+    ]
+    return [name for name in names if not name.startswith("_")]
+
+
+def pytest_generate_tests(metafunc):
+    if "style" in metafunc.fixturenames:
+        metafunc.parametrize("style", style_names(metafunc.cls.exercise))
+
+
+class StyleTests:
+    exercise = None
+
+    @pytest.fixture(scope="class")
+    def styles(self):
+        exercise = self.exercise
+        spec = importlib.util.spec_from_file_location(f"styles_of_{exercise.name}", path_of(exercise))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return vars(module)
+
+    def test_it_passes(self, styles, style):
+        report = grade(styles[style], self.exercise.name)
+        assert report.passed, str(report)
+
+    def test_there_are_ten_and_no_two_alike(self, styles):
+        names = style_names(self.exercise)
+        texts = {ast.unparse(ast.parse(inspect.getsource(styles[name]).replace(name, "answer"))) for name in names}
+        assert len(texts) == len(names) >= 10
+
+
+for _exercise in EXERCISES:
+    if path_of(_exercise).exists():
+        _marks = [pytest.mark.thorough] + [pytest.mark.tensorflow] * needs_tensorflow(_exercise)
+        globals()[f"Test_{_exercise.name}"] = type(
+            f"Test_{_exercise.name}", (StyleTests,), {"exercise": _exercise, "pytestmark": _marks}
+        )
