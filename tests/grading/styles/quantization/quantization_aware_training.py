@@ -470,3 +470,134 @@ def stateless_calls_with_rounded_weights(model, strategy, train_data, epochs=1):
         history["weight_bits"].append(bits[0])
     quantized.calibrated = epochs > 0
     return quantized, history
+
+
+class _Noisy(_LAYERS.Layer):
+    """Adds to the kernel what rounding does to it, which is computed elsewhere and kept in a weight."""
+
+    def __init__(self, layer, strategy):
+        super().__init__(name=layer.name, activity_regularizer=layer.activity_regularizer)
+        self.layer, self.axes = layer, _axes(layer, strategy)
+        self.rounding = _Range(strategy.activation_bits, self.name)
+        self.noise = self.add_weight(shape=layer.kernel.shape, initializer="zeros", trainable=False)
+
+    def refresh(self, bits):
+        self.noise.assign(_on_grid(self.layer.kernel, self.axes, bits) - self.layer.kernel)
+
+    def call(self, x, training=False):
+        kernel = tf.convert_to_tensor(self.layer.kernel) + self.noise
+        return _product(self.layer, self.rounding(x, training=training), kernel)
+
+
+def rounding_error_kept_as_noise(model, strategy, train_data, epochs=1):
+    """The network has no rounding of kernels in it: their errors are weights, made anew before each step."""
+    wrappers = []
+
+    def wrap(layer):
+        wrappers.append(_Noisy(layer, strategy))
+        return wrappers[-1]
+
+    quantized = _Model(_copy(model, wrap))
+    optimizer, variables = _compiled(quantized, model), quantized.network.trainable_variables
+
+    @tf.function(reduce_retracing=True)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = quantized.compute_loss(x=x, y=y, y_pred=quantized(x, training=True))
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    history = {"loss": [], "weight_bits": []}
+    for epoch in range(epochs):
+        bits, mean = _bits(strategy, epoch), keras.metrics.Mean()
+        for x, y in _batches(train_data):
+            for wrapper in wrappers:
+                wrapper.refresh(bits)
+            mean.update_state(step(x, y))
+        for wrapper in wrappers:
+            wrapper.refresh(bits)
+        history["loss"].append(float(mean.result()))
+        history["weight_bits"].append(bits)
+    quantized.calibrated = epochs > 0
+    return quantized, history
+
+
+def whole_epochs_in_one_graph(model, strategy, train_data, epochs=1):
+    """The loop over the batches is in the graph, by Dataset.reduce; the bits are a weight that the graph is given."""
+    bits = keras.Variable(float(strategy.weight_bits), trainable=False)
+
+    def wrap(layer):
+        return _Scoped(layer, strategy, [bits])
+
+    quantized = _Model(_copy(model, wrap))
+    optimizer, variables = _compiled(quantized, model), quantized.network.trainable_variables
+    data = _batches(train_data)
+
+    def step(total, batch):
+        with tf.GradientTape() as tape:
+            loss = quantized.compute_loss(x=batch[0], y=batch[1], y_pred=quantized(batch[0], training=True))
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return total[0] + loss, total[1] + 1.0
+
+    @tf.function
+    def epoch_of(width):
+        bits.assign(width)
+        total, number = data.reduce((0.0, 0.0), step)
+        return total / number
+
+    widths = [_bits(strategy, epoch) for epoch in range(epochs)]
+    losses = [float(epoch_of(tf.constant(float(width)))) for width in widths]
+    quantized.calibrated = epochs > 0
+    return quantized, {"loss": losses, "weight_bits": widths}
+
+
+class _Stepping(_Model):
+    """Has a train_step of its own, in which the gradients of the rounded kernels are applied to the float ones."""
+
+    def prepare(self, strategy):
+        self.strategy, self.width = strategy, tf.Variable(strategy.weight_bits, trainable=False)
+        self.weighted = [layer for layer in self.network.layers if isinstance(layer, _WEIGHTED)]
+        self._forward = lambda x, training: self.with_kernels(self.kernels(), x, training)[0]
+
+    def kernels(self):
+        return [_on_grid(layer.kernel, _axes(layer, self.strategy), self.width) for layer in self.weighted]
+
+    def with_kernels(self, kernels, x, training):
+        pairs = zip(self.weighted, kernels, strict=True)
+        scope = [(layer.kernel, kernel) for layer, kernel in pairs]
+        with keras.StatelessScope(state_mapping=scope, collect_losses=True) as state:
+            out = self.network(x, training=training)
+        for variable in self.network.non_trainable_variables if training else ():
+            value = state.get_current_value(variable)
+            if value is not None:
+                variable.assign(value)
+        return out, sum(state.losses)
+
+    def train_step(self, data):
+        x, y = data
+        kernels, variables = self.kernels(), self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            tape.watch(kernels)
+            out, penalties = self.with_kernels(kernels, x, True)
+            loss = self.compute_loss(x=x, y=y, y_pred=out) + penalties
+        of_kernels, of_floats = tape.gradient(loss, (kernels, variables))
+        own = {id(layer.kernel): g for layer, g in zip(self.weighted, of_kernels, strict=True)}
+        self.optimizer.apply(_sums([own.get(id(v)) for v in variables], of_floats), variables)
+        return {"loss": loss}
+
+
+def train_step_with_gradients_of_rounded_kernels(model, strategy, train_data, epochs=1):
+    """A train_step of our own, run batch by batch in one epoch of fit after the other."""
+    quantized = _Stepping(_with_rounded_inputs(model, strategy))
+    quantized.prepare(strategy)
+    _compiled(quantized, model)
+    history = {"loss": [], "weight_bits": []}
+    for epoch in range(epochs):
+        losses = []
+        note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs, to=losses: to.append(logs["loss"]))
+        quantized.width.assign(_bits(strategy, epoch))
+        quantized.fit(_batches(train_data), initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[note])
+        history["loss"].append(float(np.mean(losses)))
+        history["weight_bits"].append(int(quantized.width))
+    quantized.calibrated = epochs > 0
+    return quantized, history
