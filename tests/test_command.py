@@ -29,7 +29,7 @@ def choose_format(*arguments): return None
 """
 # What stands in the cell that defines an exercise; None: its check is deleted.
 TROUBLE = {
-    "decode": "import os\ndef decode(*arguments):\n    os._exit(3)\n",
+    "decode": "import ctypes\ndef decode(*arguments):\n    ctypes.string_at(0)\n",
     "format_limits": None,
     "round_to_bfloat16": "def round_to_bfloat16(:",
     "ulp": "def ulp(x, exponent_bits, mantissa_bits):\n    return 2.0**-mantissa_bits\n",

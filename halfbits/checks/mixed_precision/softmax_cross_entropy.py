@@ -24,6 +24,10 @@ LOSS, GRADIENT = "the loss", "the gradient of the logits"
 
 SHOW = {2: lambda what: f"→ {what}"}
 
+# Who makes a (batch, batch) matrix of the hundred thousand rows may be out of memory, and TensorFlow waits ten seconds
+# for some before it says so.
+SECONDS = REPLAY_SECONDS = 30.0
+
 
 def use(answer, logits, labels, what):
     """Call the answer with tensors, and look at one thing."""
