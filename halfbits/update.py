@@ -11,10 +11,10 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-__all__ = ["NotUpdated", "update"]
+__all__ = ["NotUpdated", "dated_copy", "update"]
 
 
 class NotUpdated(ValueError):
@@ -73,9 +73,16 @@ def _copy(git: _Git, name: str, base: str) -> str | None:
     file = git.root / name
     if not file.is_file() or not _is_edited(file, git.content(base, name)):
         return None
-    copy = file.with_name(f"{file.stem}.{datetime.now():%Y%m%d-%H%M%S}{file.suffix}")
+    return dated_copy(file).relative_to(git.root).as_posix()
+
+
+def dated_copy(file: Path) -> Path:
+    """Copy a file beside itself, with the date in its name; never over another copy, made in the same second."""
+    when = datetime.now()
+    while (copy := file.with_name(f"{file.stem}.{when:%Y%m%d-%H%M%S}{file.suffix}")).exists():
+        when += timedelta(seconds=1)
     shutil.copy2(file, copy)
-    return copy.relative_to(git.root).as_posix()
+    return copy
 
 
 def _is_edited(file: Path, before: bytes | None) -> bool:

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from halfbits import command
-from halfbits.update import NotUpdated, update
+from halfbits.update import NotUpdated, dated_copy, update
 
 ROOT = Path(__file__).resolve().parents[1]
 EXERCISE, LESSON = "exercises/01_unit.ipynb", "notebooks/01_unit.ipynb"
@@ -198,3 +198,12 @@ def test_why_there_is_no_update_is_said(origin, clone, tmp_path, monkeypatch, ca
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NotUpdated, match="git is not installed"):
         update(clone)
+
+
+def test_copies_of_the_same_second_are_both_kept(tmp_path):
+    file = tmp_path / "a.ipynb"
+    copies = []
+    for text in ("one", "two", "three"):
+        file.write_text(text)
+        copies.append(dated_copy(file))
+    assert [copy.read_text() for copy in copies] == ["one", "two", "three"]

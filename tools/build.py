@@ -16,12 +16,10 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import jupytext
@@ -30,6 +28,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
+
+from halfbits.update import dated_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -192,9 +192,7 @@ def build(target: Target, force: bool) -> str:
             return (
                 "REFUSED: its cells were edited, or it is damaged; --force keeps a dated copy of it and writes it anew"
             )
-        copy = target.path.with_name(f"{target.path.stem}.{datetime.now():%Y%m%d-%H%M%S}.ipynb")
-        shutil.copy2(target.path, copy)
-        kept = f"; yours is kept as {copy.name}"
+        kept = f"; yours is kept as {dated_copy(target.path).name}"
     target.path.parent.mkdir(exist_ok=True)
     if target.executed:
         fresh = execute(fresh, target.path.parent)

@@ -283,7 +283,10 @@ def replay(function: Callable, call: Call, budget: Budget, use: Callable | None)
 
 
 def agree(one: Call, other: Call) -> bool:
-    """Whether another call came out as the first did: the same value, the same exception, the same mutation."""
+    """Whether another call came out as the first did: the same value, the same exception, the same mutation.
+
+    The comparison is on the other one's time: an answer that has used up its own still gets its diagnosis.
+    """
     if one.raised is not None or other.raised is not None:
         # A TypeError has many causes, which its message tells apart; the message of one asked for is its author's.
         asked_for = isinstance(one.expected, type)
@@ -294,8 +297,8 @@ def agree(one: Call, other: Call) -> bool:
         return False
     if _is_numpy(one.expected):  # only there does it matter whether a result is NumPy's
         same_kind = _is_numpy(one.returned) == _is_numpy(other.returned)
-        return same_kind and _safe_difference(one._budget, one.returned, other.returned, rtol=1e-6) is None
-    return _safe_difference(one._budget, _plain(one.returned), _plain(other.returned), rtol=1e-6) is None
+        return same_kind and _safe_difference(other._budget, one.returned, other.returned, rtol=1e-6) is None
+    return _safe_difference(other._budget, _plain(one.returned), _plain(other.returned), rtol=1e-6) is None
 
 
 def _plain(value):
