@@ -4,9 +4,8 @@
 
 Our solutions of the tasks, Keras and TFMOT, on the digits: a 64-64-64-10 network, Adam at 1e-3, batches of 32. Training
 sees the training and validation images (1,400), the accuracy is that of the 397 test images, so that one image is 0.25
-points. The settings are the same for all, TFMOT's
-schedule of sparsity too; none was chosen on these images. Both sides begin
-with the same weights. Step times are in mixed_precision.py, quantization.py and pruning.py.
+points. The settings are the same for all, TFMOT's schedule of sparsity too; none was chosen on these images. Both sides
+begin with the same weights. Step times are in mixed_precision.py, quantization.py and pruning.py.
 """
 
 import gzip
