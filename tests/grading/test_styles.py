@@ -66,14 +66,12 @@ class StyleTests:
         assert _without_name(self.exercise.solution, self.exercise.name) not in texts
 
 
-def test_every_exercise_but_one_has_its_styles():
-    """The task of pruning has none yet."""
-    assert [exercise.name for exercise in EXERCISES if not path_of(exercise).exists()] == ["prune_model"]
+def test_every_exercise_has_its_styles():
+    assert all(path_of(exercise).exists() for exercise in EXERCISES)
 
 
 for _exercise in EXERCISES:
-    if path_of(_exercise).exists():
-        _marks = [pytest.mark.thorough] + [pytest.mark.tensorflow] * needs_tensorflow(_exercise)
-        globals()[f"Test_{_exercise.name}"] = type(
-            f"Test_{_exercise.name}", (StyleTests,), {"exercise": _exercise, "pytestmark": _marks}
-        )
+    _marks = [pytest.mark.thorough] + [pytest.mark.tensorflow] * needs_tensorflow(_exercise)
+    globals()[f"Test_{_exercise.name}"] = type(
+        f"Test_{_exercise.name}", (StyleTests,), {"exercise": _exercise, "pytestmark": _marks}
+    )
