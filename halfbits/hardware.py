@@ -116,6 +116,7 @@ class Machine:
     flags_complete: bool = False  # False: a flag that is not listed may be there all the same
     gpus: tuple[Gpu, ...] = ()
     versions: dict[str, str | None] = field(default_factory=dict)
+    onednn: bool = True  # whether TensorFlow would use that library, which has code for each kind of CPU
 
     def __str__(self) -> str:
         lines = [f"{name:<12}{value}" for name, value in _facts(self)]
@@ -169,6 +170,7 @@ def describe() -> Machine:
         flags_complete=system == "Linux" or (system == "Darwin" and bool(flags & set(_ALIASES.values()))),
         gpus=_nvidia_gpus(),
         versions={"Python": platform.python_version()} | {n: _version(d) for n, d in _DISTRIBUTIONS.items()},
+        onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
     )
 
 
@@ -238,8 +240,9 @@ def gpu_support(gpu: Gpu) -> dict[str, Support]:
 def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     """In which of fp32, fp16 and bf16 TensorFlow trains wide dense layers the fastest, on the CPU or on a GPU.
 
-    It is predicted from the hardware alone. Measured were three x86 CPUs (AVX2 only; AVX512_BF16; AVX512_FP16 too); the
-    rest follows from instruction sets and NVIDIA's tables of rates. Where neither says enough, nothing is predicted.
+    It is predicted from the hardware, and from whether TensorFlow may use oneDNN. Measured were three x86 CPUs (AVX2
+    only; AVX512_BF16, with and without oneDNN; AVX512_FP16 too); the rest follows from instruction sets and NVIDIA's
+    tables of rates. Where neither says enough, nothing is predicted.
     """
     if gpu:
         return _fastest_on_gpu(gpu_support(gpu))
@@ -247,6 +250,10 @@ def fastest_in_training(machine: Machine, gpu: Gpu | None = None) -> Prediction:
     bf16, fp16 = support["bf16"], support["fp16"]
     if _family(machine.architecture) != "x86":
         return Prediction((), "no prediction: whether TensorFlow uses this CPU's 16-bit units was not measured")
+    if not machine.onednn:
+        return Prediction(
+            ("fp32",), "oneDNN is switched off, and TensorFlow's own code is compiled for any CPU with AVX"
+        )
     if bf16.answer == fp16.answer == "yes":
         slow = "TensorFlow 2.21 runs a dense layer with ReLU in fp16 by oneDNN's slow reference code"
         return Prediction(

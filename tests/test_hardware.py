@@ -126,6 +126,15 @@ def test_which_format_trains_fastest_on_a_cpu(architecture, flags, complete, for
     assert prediction.reason.startswith("no prediction") == (formats == ())
 
 
+def test_without_onednn_no_format_is_faster_than_fp32(monkeypatch):
+    machine = Machine(architecture="x86_64", cpu_flags=frozenset(ZEN4), flags_complete=True, onednn=False)
+    assert fastest_in_training(machine).formats == ("fp32",)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert describe().onednn
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert not describe().onednn
+
+
 @pytest.mark.parametrize(
     ("capability", "formats"),
     [

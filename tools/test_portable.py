@@ -40,8 +40,9 @@ class Arm:
 
 
 def threads(count: int) -> dict[str, str]:
-    """TensorFlow's two pools, oneDNN's and OpenBLAS's threads."""
-    names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"
+    """TensorFlow's two pools, the first of which oneDNN computes in too, and NumPy's threads; tests/test_portable.py
+    shows that each is obeyed."""
+    names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"
     return dict.fromkeys(names, str(count))
 
 

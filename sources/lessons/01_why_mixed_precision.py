@@ -401,7 +401,7 @@ for name in ("fp32", "fp16", "bf16"):
 
 # %% [markdown]
 # **Write your prediction down**: which of fp32, fp16 and bf16 trains a wide network fastest here? Then see what the
-# course predicts from the hardware alone, before anything is timed:
+# course predicts from the hardware (and from whether TensorFlow may use oneDNN), before anything is timed:
 
 # %% tags=["nbval-ignore-output"]
 prediction = hardware.fastest_in_training(machine, gpu)
@@ -452,9 +452,9 @@ for width in WIDTHS:
 print("(how many times faster: median, and the quartiles of 11 rounds)")
 
 # %% [markdown]
-# Above 1 is faster than fp32, below 1 slower. The prediction is held to it at the largest width at which a format ran: one
-# that needs 20 times as long as fp32 is left out of the wider networks. What counts as clear is what the quartiles say: a format is clearly faster if its lower one is above 1.1, clearly slower if its upper one is
-# below 0.9.
+# Above 1 is faster than fp32, below 1 slower. The prediction is held to it at the largest width at which a format ran:
+# one that needs 20 times as long as fp32 is left out of the wider networks. What counts as clear is what the quartiles
+# say: a format is clearly faster if its lower one is above 1.1, clearly slower if its upper one is below 0.9.
 
 # %%
 at_width = {name: known[max(known)] for name, known in speedups.items()}

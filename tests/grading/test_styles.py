@@ -43,17 +43,18 @@ def _without_name(source, name):
     return ast.unparse(tree)
 
 
+@pytest.fixture(scope="class")
+def styles(request):
+    exercise = request.cls.exercise
+    spec = importlib.util.spec_from_file_location(f"styles_of_{exercise.name}", path_of(exercise))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where inspect looks for the text of a class
+    spec.loader.exec_module(module)
+    return vars(module)
+
+
 class StyleTests:
     exercise = None
-
-    @pytest.fixture(scope="class")
-    def styles(self):
-        exercise = self.exercise
-        spec = importlib.util.spec_from_file_location(f"styles_of_{exercise.name}", path_of(exercise))
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where inspect looks for the text of a class
-        spec.loader.exec_module(module)
-        return vars(module)
 
     def test_it_passes(self, styles, style):
         report = grade(styles[style], self.exercise.name)

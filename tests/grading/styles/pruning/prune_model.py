@@ -1,4 +1,4 @@
-"""Right answers to `prune_model`, in ten styles: ten ways to train, to choose weights, to score units, to cut arrays."""
+"""Right answers to `prune_model`, in ten styles: ten ways to train, to choose weights, to cut arrays."""
 
 import heapq
 import math

@@ -1,0 +1,49 @@
+"""What tools/test_portable.py takes for granted: that the variables it sets do what it says."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "test_portable.py"
+MATRICES = "import numpy as np; x = np.ones((600, 600)); x @ x"
+GRAPH = (
+    "from halfbits.quiet import import_tensorflow; import_tensorflow(); import tensorflow as tf;"
+    "f = tf.function(lambda x: tf.nn.relu(x @ x)); f(tf.ones((600, 600))).numpy()"
+)
+COUNT = "; import os; print(len(os.listdir('/proc/self/task')))"
+
+
+@pytest.fixture(scope="module")
+def portable():
+    spec = importlib.util.spec_from_file_location("test_portable_tool", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look
+    spec.loader.exec_module(module)
+    return module
+
+
+def threads_started(code, variables):
+    environment = {name: value for name, value in os.environ.items() if "THREADS" not in name} | variables
+    command = [sys.executable, "-c", code + COUNT]
+    return int(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+@pytest.mark.tensorflow
+@pytest.mark.thorough
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in Linux's /proc")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("TF_NUM_INTRAOP_THREADS", GRAPH), ("TF_NUM_INTEROP_THREADS", GRAPH), ("OPENBLAS_NUM_THREADS", MATRICES)],
+)
+def test_each_variable_sets_a_number_of_threads(portable, name, code):
+    """One more thread in its pool, one more in the process."""
+    one, two = portable.threads(1), portable.threads(2)
+    assert threads_started(code, one | {name: two[name]}) == threads_started(code, one) + 1
+
+
+def test_every_variable_is_held_to_that(portable):
+    assert set(portable.threads(1)) == {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"}
