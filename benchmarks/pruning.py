@@ -12,6 +12,7 @@ printed is the median of the rounds' ratios, with the quartiles. The first round
 import gzip
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from halfbits.quiet import import_tensorflow
@@ -22,23 +23,20 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 import tf_keras  # noqa: E402
+from turns import TakingTurns, examples  # noqa: E402
 
+from halfbits.grading.exercise import find, load_solutions  # noqa: E402
 from halfbits.measure import side_by_side  # noqa: E402
 from halfbits.models import mlp  # noqa: E402
 from halfbits.pruning import magnitude_mask, strongest_units  # noqa: E402
 
 WIDTHS = (256, 1024)
 SPARSITY = 0.9
-BATCH, STEPS, CALLS, ROUNDS = 128, 8, 5, 21
+STEPS, CALLS, ROUNDS = 8, 5, 21
 
 
 def network(library, width: int):
     return mlp(library, hidden=(width, width), inputs=width, seed=0)
-
-
-def examples(width: int, count: int):
-    random = np.random.default_rng(0)
-    return random.random((count, width), np.float32), random.integers(0, 10, count)
 
 
 def kernel_masks(model) -> list[np.ndarray]:
@@ -66,9 +64,9 @@ def our_epoch(width: int, data, masked: bool):
     return lambda: [step(x, y) for x, y in data][-1].numpy()
 
 
-def tfmot_model(width: int):
-    """The wrapped network: 90 % from the first step on, never updated afterwards."""
-    schedule = tfmot.sparsity.keras.ConstantSparsity(SPARSITY, begin_step=0, frequency=10**9)
+def tfmot_model(width: int, schedule=None):
+    """The wrapped network; without a schedule 90 % from the first step on, never updated afterwards."""
+    schedule = schedule or tfmot.sparsity.keras.ConstantSparsity(SPARSITY, begin_step=0, frequency=10**9)
     model = tfmot.sparsity.keras.prune_low_magnitude(network(tf_keras, width), pruning_schedule=schedule)
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(tf_keras.optimizers.Adam(1e-3), loss)
@@ -97,8 +95,7 @@ def training_steps(widths) -> None:
     print("A training step: time over TFMOT's, lower is faster\n")
     print(f"{'width':>6}  {'TFMOT':>9}  {'dense':>18}  {'masked':>18}")
     for width in widths:
-        x, y = examples(width, BATCH * STEPS)
-        data = [tuple(map(tf.constant, pair)) for pair in zip(np.split(x, STEPS), np.split(y, STEPS), strict=True)]
+        data = list(examples(width, STEPS))
         epochs = {
             "TFMOT": tfmot_epoch(width, data),
             "dense": our_epoch(width, data, masked=False),
@@ -107,6 +104,23 @@ def training_steps(widths) -> None:
         times = side_by_side(epochs, ROUNDS)
         ratios = "  ".join(f"{times.ratio(name, to='TFMOT')!s:>18}" for name in list(epochs)[1:])
         print(f"{width:6}  {1000 * times.median('TFMOT') / STEPS:6.1f} ms  {ratios}", flush=True)
+
+
+def gradual(widths) -> None:
+    """Print the time of a step of `prune_model`, the task, over that of TFMOT's `fit`; both by Zhu & Gupta's schedule,
+    with the weights ranked anew after each step."""
+    prune = load_solutions(find("prune_model").unit)["prune_model"]
+    steps = (ROUNDS + 1) * STEPS
+    print("\nA step that ranks all weights anew: time over TFMOT's, lower is faster\n")
+    print(f"{'width':>6}  {'TFMOT':>9}  {'prune_model':>18}")
+    for width in widths:
+        data = examples(width, STEPS)
+        schedule = tfmot.sparsity.keras.PolynomialDecay(0.0, SPARSITY, begin_step=0, end_step=steps, frequency=1)
+        theirs, count_steps = tfmot_model(width, schedule), tfmot.sparsity.keras.UpdatePruningStep()
+        turns = TakingTurns(partial(theirs.fit, data, shuffle=False, verbose=0, callbacks=[count_steps]), data)
+        prune(network(keras, width), 100 * SPARSITY, "connections", turns, ROUNDS + 1)
+        step = 1000 * turns.times().median("theirs") / STEPS
+        print(f"{width:6}  {step:6.1f} ms  {turns.times().ratio('ours', to='theirs')!s:>18}", flush=True)
 
 
 def pruned_networks(width: int) -> dict:
@@ -127,7 +141,7 @@ def latency(width: int, batches=(1, 256)) -> None:
         return lambda: [graph(x).numpy() for _ in range(CALLS)]
 
     for batch in batches:
-        x = tf.constant(examples(width, batch)[0])
+        x = tf.constant(np.random.default_rng(0).random((batch, width), np.float32))
         runs = {name: called(model, x) for name, model in pruned_networks(width).items()}
         times = side_by_side(runs, ROUNDS)
         print(f"\n{width}-{width}-{width}-10, batch {batch}: speed against dense, higher is faster\n")
@@ -149,6 +163,7 @@ def sizes(width: int) -> None:
 if __name__ == "__main__":
     chosen = [int(width) for width in sys.argv[1:]] or WIDTHS
     training_steps(chosen)
+    gradual(chosen)
     for width in chosen:
         latency(width)
     sizes(max(chosen))

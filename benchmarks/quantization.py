@@ -10,31 +10,24 @@ round, which traces and warms up, is left out.
 """
 
 import sys
-import time
+from functools import partial
 
 from halfbits.quiet import import_tensorflow
 
 import_tensorflow()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 import tf_keras  # noqa: E402
+from turns import TakingTurns, examples  # noqa: E402
 
 from halfbits import tflite  # noqa: E402
 from halfbits.grading.exercise import load_solutions, units  # noqa: E402
-from halfbits.measure import Times, side_by_side  # noqa: E402
+from halfbits.measure import side_by_side  # noqa: E402
 from halfbits.models import mlp  # noqa: E402
 
 WIDTHS = (64, 256, 1024)
-BATCH, STEPS, ROUNDS = 128, 24, 15
-
-
-def examples(width: int) -> tf.data.Dataset:
-    """STEPS batches, in memory."""
-    random = np.random.default_rng(0)
-    x, y = random.random((BATCH * STEPS, width), np.float32), random.integers(0, 10, BATCH * STEPS)
-    return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).cache()
+STEPS, ROUNDS = 24, 15
 
 
 def network(library, width: int):
@@ -47,26 +40,6 @@ def tfmot_model(width: int) -> tf_keras.Model:
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(tf_keras.optimizers.Adam(1e-3), loss)
     return model
-
-
-class TakingTurns:
-    """A data set for our loop that has TFMOT's model train an epoch before each of ours, and times both."""
-
-    def __init__(self, theirs: tf_keras.Model, data: tf.data.Dataset):
-        self._theirs, self._data, self.element_spec = theirs, data, data.element_spec
-        self.seconds: dict[str, list[float]] = {"ours": [], "TFMOT": []}
-
-    def __iter__(self):
-        start = time.perf_counter()
-        self._theirs.fit(self._data, shuffle=False, verbose=0)
-        middle = time.perf_counter()
-        yield from self._data
-        self.seconds["ours"].append(time.perf_counter() - middle)
-        self.seconds["TFMOT"].append(middle - start)
-
-    def times(self) -> Times:
-        """Without the first round."""
-        return Times({name: seconds[1:] for name, seconds in self.seconds.items()})
 
 
 UNIT = next(unit for unit in units() if "quantization_aware_training" in unit.exercise_names)
@@ -82,10 +55,11 @@ def training_steps(widths) -> None:
     for width in widths:
         ratios = []
         for per_channel in False, True:
-            turns = TakingTurns(tfmot_model(width), examples(width))
+            theirs, data = tfmot_model(width), examples(width, STEPS)
+            turns = TakingTurns(partial(theirs.fit, data, shuffle=False, verbose=0), data)
             train(network(keras, width), strategy(8, 8, per_channel), turns, epochs=ROUNDS + 1)
-            ratios.append(str(turns.times().ratio("ours", to="TFMOT")))
-        step = 1000 * turns.times().median("TFMOT") / STEPS
+            ratios.append(str(turns.times().ratio("ours", to="theirs")))
+        step = 1000 * turns.times().median("theirs") / STEPS
         print(f"{width:6}  {step:6.1f} ms  {ratios[0]:>24}  {ratios[1]:>20}", flush=True)
 
 
