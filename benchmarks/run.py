@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [SECTION ...]    (`make bench` runs all, in about half an hour; leave the machine alone)
 
-A section that is run again takes the place of its older one. `start` makes an environment and `tests` runs all tests,
+A section that is run again takes the place of its older one. `clone` makes an environment and `tests` runs all tests,
 for the times of these.
 """
 
@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PYTHON = sys.executable
 SECTIONS = {
-    "start": ["python", "benchmarks/start.py", "--clone"],
+    "clone": ["python", "benchmarks/start.py", "--clone"],
+    "start": ["python", "benchmarks/start.py"],
     "check_latency": ["python", "benchmarks/check_latency.py"],
     "bit_flip": ["python", "benchmarks/bit_flip.py"],
     "tasks": ["python", "benchmarks/tasks.py"],

@@ -2,9 +2,9 @@
 
     python benchmarks/start.py [--clone]
 
-With --clone: `git clone`, `make setup` and JupyterLab's first page in headless Chromium, each once, in an empty folder.
-Always: the first code cell of each exercise notebook, from its kernel's start to its end, and the imports alone, each
-in a fresh process; medians of some rounds.
+The first code cell of each exercise notebook, from its kernel's start to its end, and the imports alone, each in a
+fresh process; medians of some rounds. With --clone instead: `git clone`, `make setup` and JupyterLab's first page in
+headless Chromium, each once, in an empty folder.
 """
 
 import contextlib
@@ -83,9 +83,8 @@ def first_cell(path: Path):
     return run
 
 
-def main() -> None:
-    if "--clone" in sys.argv[1:]:
-        clone_to_first_page()
+def first_cells() -> None:
+    """Print how long a kernel takes to its first result, by notebook, and what of it is imports."""
     notebooks = sorted((ROOT / "exercises").glob("[0-9][0-9]_*.ipynb"))
     runs = {path.stem: first_cell(path) for path in notebooks}
     runs |= {
@@ -93,7 +92,7 @@ def main() -> None:
         for name, code in IMPORTS.items()
     }
     times = side_by_side(runs, ROUNDS)
-    print(f"\nKernel start to the end of the first cell, and imports in a fresh process (medians of {ROUNDS})\n")
+    print(f"Kernel start to the end of the first cell, and imports in a fresh process (medians of {ROUNDS})\n")
     for path in notebooks:
         heavy = "import_tensorflow()" in path.read_text(encoding="utf-8")
         line(path.stem, times.median(path.stem), BOUNDS["heavy" if heavy else "light"])
@@ -102,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    clone_to_first_page() if "--clone" in sys.argv[1:] else first_cells()

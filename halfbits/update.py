@@ -38,7 +38,11 @@ def update(root: Path) -> list[str]:
     mine += git.names("diff", "--name-only", "--no-renames", base, "HEAD") + git.names("ls-files", "--others")
     both = sorted(set(mine) & set(theirs))
     copies = {name: _copy(git, name, base) for name in both}
-    kept = [f"{name} has a new version. Yours is kept as {copy}." for name, copy in copies.items() if copy]
+    kept = [
+        f"{name} has a new version. Yours is kept as {copy}; copy your answers over from there."
+        for name, copy in copies.items()
+        if copy
+    ]
     present = {}
     for name in both:
         file = root / name

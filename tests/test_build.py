@@ -100,11 +100,15 @@ def test_a_changed_source_is_noticed_and_made(course):
     assert read(course / "notebooks/01_unit.ipynb").cells[1].outputs[0].text == "one\nthree\n"
 
 
-def test_a_cell_changed_by_hand_is_noticed(course):
+def test_a_cell_changed_by_hand_is_noticed_and_the_command_is_named_that_undoes_it(course, capsys):
     build.main([])
     path = course / "solutions/01_unit.ipynb"
     path.write_text(path.read_text().replace("2 * x", "x + x"))
+    (course / "notebooks/01_unit.ipynb").unlink()
     assert build.main(["--check"]) == 1
+    said = capsys.readouterr().out
+    assert "solutions/01_unit.ipynb: OUT OF DATE: run `make reset NOTEBOOK=01_unit`" in said
+    assert "notebooks/01_unit.ipynb: OUT OF DATE: run `make build`" in said
 
 
 def test_a_notebook_never_run_is_noticed(course):

@@ -1,6 +1,7 @@
 """What tools/test_portable.py takes for granted: that the variables it sets do what it says."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -47,3 +48,26 @@ def test_each_variable_sets_a_number_of_threads(portable, name, code):
 
 def test_every_variable_is_held_to_that(portable):
     assert set(portable.threads(1)) == {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"}
+
+
+def notebook_with(outputs, state, tags=()):
+    """One cell, and the widgets' models."""
+    saved = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    cell = {"metadata": {"tags": list(tags)}, "source": "1", "outputs": outputs}
+    return json.dumps({"cells": [cell], "metadata": {"widgets": saved}})
+
+
+STATE = {"a1": {"layout": "b2"}, "b2": {"width": 1}, "c3": {"width": 5}}
+
+
+def test_a_build_is_compared_with_the_widgets_that_its_cells_show(portable):
+    same = notebook_with(["a1"], STATE)
+    assert portable.comparable(same) == portable.comparable(notebook_with(["a1"], STATE | {"c3": {"width": 6}}))
+    assert portable.comparable(same) != portable.comparable(notebook_with(["a1"], STATE | {"b2": {"width": 2}}))
+    assert portable.comparable(same) != portable.comparable(notebook_with(["c3"], STATE))
+
+
+def test_outputs_of_ignored_cells_are_not_compared(portable):
+    ignored = [notebook_with([output], STATE, ["nbval-ignore-output"]) for output in ("a1", "c3")]
+    assert portable.comparable(ignored[0]) == portable.comparable(ignored[1])
+    assert portable.comparable(ignored[0]) != portable.comparable(notebook_with([], {}))

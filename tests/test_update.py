@@ -88,7 +88,7 @@ def test_an_edited_exercise_is_kept_beside_the_new_one(origin, clone, committed)
     said = update(clone)
     (copy,) = copies(clone)
     assert copy.read_bytes() == mine
-    assert f"Yours is kept as {copy.relative_to(clone)}." in said[1]
+    assert f"Yours is kept as {copy.relative_to(clone)}; copy your answers over" in said[1]
     assert source(clone / EXERCISE) == "the better stub"
     assert (clone / "notes.md").read_text() == "mine"
     assert update(clone) == ["The course is up to date."]

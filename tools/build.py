@@ -200,6 +200,12 @@ def build(target: Target, force: bool) -> str:
     return f"made{kept}"
 
 
+def _remedy(target: Target) -> str:
+    """The command that makes a notebook as it should be; `make build` writes over nobody's edits."""
+    present = _read(target.path)
+    return "make build" if present is None or not is_edited(present) else f"make reset NOTEBOOK={target.path.stem}"
+
+
 def _names(target: Target) -> set[str]:
     return {target.path.stem, str(target.path.relative_to(ROOT))}
 
@@ -221,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     for target in chosen:
         if options.check:
-            outcome = "up to date" if is_current(target) else "OUT OF DATE: run `make build`"
+            outcome = "up to date" if is_current(target) else f"OUT OF DATE: run `{_remedy(target)}`"
         else:
             outcome = build(target, options.force)
         failed |= outcome.startswith(("OUT OF DATE", "REFUSED"))

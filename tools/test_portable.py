@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".venv-portable"
 _IGNORED = "nbval-ignore-output"
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Failed(Exception):
     """An arm could not be run; the message says why and what to do."""
 
 
-def run(*command: object, **options) -> subprocess.CompletedProcess:
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, check=False, text=True, **options)
+def run(*command: object, cwd: Path = ROOT, **options) -> subprocess.CompletedProcess:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, check=False, text=True, **options)
     if done.returncode:
         raise Failed(f"`{' '.join(map(str, command))}` failed with exit status {done.returncode}: {done.stderr or ''}")
     return done
@@ -130,7 +131,7 @@ def built_as_committed(arm: Arm) -> tuple[int, list[str]]:
             path.unlink()
         command = [arm.environment / "bin" / "python", "tools/build.py"]
         environment = {**variables(arm), "PYTHONPATH": str(clone)}  # the clone's own halfbits
-        subprocess.run([str(part) for part in command], cwd=clone, env=environment, check=False)
+        run(*command, cwd=clone, env=environment)
         anew = {path: path.read_text(encoding="utf-8") if path.exists() else "" for path in committed}
         other = [path for path in committed if comparable(anew[path]) != comparable(committed[path])]
     return len(committed) - len(other), [str(path.relative_to(clone)) for path in other]
@@ -143,15 +144,29 @@ def notebooks(root: Path) -> list[Path]:
 
 
 def comparable(text: str) -> str:
-    """A notebook without the outputs that a machine decides: those of the cells tagged so, and the widgets' state."""
+    """A notebook without what a machine decides: the outputs of the cells tagged so, and the widgets shown there."""
     if not text:
         return text
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         if _IGNORED in cell["metadata"].get("tags", []):
             cell["outputs"] = []
-    notebook["metadata"].pop("widgets", None)
+    if "widgets" in notebook["metadata"]:
+        saved = notebook["metadata"]["widgets"][_WIDGET_STATE]
+        saved["state"] = shown(saved["state"], json.dumps(notebook["cells"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
+
+
+def shown(state: dict, cells: str) -> dict:
+    """The widgets' models that the cells name, and those that these name in turn."""
+    found = {model: state[model] for model in state if model in cells}
+    waiting = list(found)
+    while waiting:
+        text = json.dumps(found[waiting.pop()])
+        further = {model: state[model] for model in state if model in text and model not in found}
+        found |= further
+        waiting += further
+    return dict(sorted(found.items()))
 
 
 def main() -> int:

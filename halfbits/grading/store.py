@@ -179,6 +179,25 @@ def _is_answers(value) -> bool:
     )
 
 
+def _is_card(value) -> bool:
+    """What FSRS writes of a card, and reads again."""
+
+    def is_number(number):
+        return number is None or (isinstance(number, (int, float)) and 0 < number < 1e9)
+
+    return (
+        isinstance(value, dict)
+        and {"card_id", "state", "step", "stability", "difficulty", "due", "last_review"} <= value.keys()
+        and _is_count(value["card_id"])
+        and value["state"] in (1, 2, 3)
+        and (value["step"] is None or _is_count(value["step"]))
+        and is_number(value["stability"])
+        and is_number(value["difficulty"])
+        and _is_time(value["due"])
+        and (value["last_review"] is None or _is_time(value["last_review"]))
+    )
+
+
 # What an entry's fields hold where they are there, and which must be there.
 _FIELDS = {
     "exercises": {
@@ -189,7 +208,7 @@ _FIELDS = {
         "passed": _is_time,
         "revealed": _is_time,
     },
-    "cards": {"card": lambda value: isinstance(value, dict), "due": _is_time, "begun": _is_time},
+    "cards": {"card": _is_card, "due": _is_time, "begun": _is_time},
     "interviews": {
         "level": _is_text,
         "minutes": _is_count,

@@ -145,7 +145,7 @@ def _number_difference(got, expected: numbers.Real, rtol: float, atol: float) ->
         value = got.item() if isinstance(got, (np.ndarray, np.generic)) else got
         return None if value == expected else DIFFERENT
     try:
-        return _values_difference(np.float64(got), np.float64(expected), rtol, atol)
+        return _values_difference(np.asarray(got, np.float64), np.asarray(expected, np.float64), rtol, atol)
     except OverflowError:  # an int or a Fraction beyond float64
         return DIFFERENT
 

@@ -121,6 +121,8 @@ progress()
 #   compare. In an interview that is the part that counts, and [08](08_mock_interview.ipynb) is there to practise it.
 # - **Start afresh:** `make reset NOTEBOOK=01_number_formats` gives you an empty exercise notebook and keeps a dated
 #   copy of yours.
+# - **A new version of the course:** `.venv/bin/halfbits update`. (`git pull` stops at notebooks that you have run.) Where
+#   an exercise notebook of yours has a new version, yours is kept beside it; copy your answers over. Your progress stays.
 
 # %% [markdown]
 # ## The keyboard, briefly

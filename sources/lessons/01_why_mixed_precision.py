@@ -507,12 +507,63 @@ with style():
 # How it came out on three of our machines with two cores each: on a CPU with AVX512_BF16, bf16 was 1.02 times as fast as
 # fp32 at width 256, 1.4 times at 512 and 1.8 times at 1024, and fp16 was slower than fp32 from 256 to 4096. On one
 # without 16-bit arithmetic (AVX2 only), fp16 was 0.75 to 0.95 times as fast, bf16 between 0.8 and about the same. And on
-# one that *has* arithmetic in fp16 (AVX512_FP16), a step in fp16 took a hundred times as long as in fp32 at width 256: 0.5 s.
-# A product alone was quick there. But TensorFlow makes one operation of a layer's product, bias and ReLU, and for that
-# one, in fp16, its library oneDNN had nothing but its reference code, which `ONEDNN_VERBOSE=1` shows as
-# `inner_product,ref:any`. With `TF_ENABLE_ONEDNN_OPTS=0` the same step took 5 ms. A unit in the processor is not enough:
-# the software has to use it.
+# one that *has* arithmetic in fp16 (AVX512_FP16), a step in fp16 took a hundred times as long as in fp32 at width 256:
+# 0.5 s. A product alone was quick there. But TensorFlow makes one operation of a layer's product, bias and ReLU, and for
+# that one, in fp16, its library oneDNN had nothing but its reference code, `ref:any`. With `TF_ENABLE_ONEDNN_OPTS=0`,
+# so without oneDNN, the same step took 5 ms. A unit in the processor is not enough: the software has to use it.
 #
+# You can see which code runs: with `ONEDNN_VERBOSE=1` oneDNN prints a line for each thing it computes. Here are the
+# lines of one training step in each format, on this machine, by what is computed, in which code, in which format. `jit`
+# and `brg…` are code made for a CPU like this one, `ref` is the slow one, and the name of an instruction set that is in
+# the code's name is what it uses; `gemm_api` is a plain product.
+
+# %% tags=["nbval-ignore-output"]
+import os
+import re
+import subprocess
+import sys
+
+PROGRAM = """
+from halfbits.quiet import import_tensorflow
+import_tensorflow()
+import keras, numpy as np
+for policy in "float32", "mixed_bfloat16", "mixed_float16":
+    keras.mixed_precision.set_dtype_policy(policy)
+    layers = [keras.layers.Dense(256, activation="relu"), keras.layers.Dense(10, dtype="float32")]
+    model = keras.Sequential([keras.Input((256,)), *layers])
+    model.compile("sgd", "mse", jit_compile=False)
+    print("policy", policy, flush=True)
+    model.train_on_batch(np.ones((128, 256), "f4"), np.ones((128, 10), "f4"))
+"""
+command = [sys.executable, "-c", PROGRAM]
+told = subprocess.run(
+    command,
+    env={**os.environ, "ONEDNN_VERBOSE": "1"},
+    capture_output=True,
+    text=True,
+    check=True,
+)
+seen = {}  # by policy
+for line in told.stdout.splitlines():
+    if line.startswith("policy "):
+        lines = seen.setdefault(line.split()[1], {})
+    elif ",exec,cpu," in line:
+        what, code = line.split(",")[5:7]
+        lines[what, code, re.search(r"src[:_](\w+?):", line)[1]] = None
+for policy, lines in seen.items():
+    print(policy)
+    for what, code, dtype in lines or [("nothing in oneDNN", "", "")]:
+        print(f"  {what:20}{code:32}{dtype}")
+
+# %% [markdown]
+# Where the CPU has no arithmetic in fp16, there is none in these lines either: the numbers are converted, and the products
+# are fp32's.
+
+# %%
+if support["fp16"].answer == "no" and not gpu:
+    assert all(dtype != "f16" for lines in seen.values() for _, _, dtype in lines)
+
+# %% [markdown]
 # Three things decide, in this order:
 #
 # 1. **The hardware.** Without units for the format products get no faster; where the numbers have to be converted, they

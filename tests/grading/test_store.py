@@ -13,7 +13,7 @@ import pytest
 
 from halfbits.grading import CheckFailed, check, hint, progress, reveal, store
 from halfbits.grading.exercise import load_solutions, units
-from halfbits.questions import cards, interview
+from halfbits.questions import cards, interview, load
 from halfbits.widgets.mock_interview import MockInterview, plot_past
 
 decode = load_solutions(units()[0])["decode"]
@@ -229,6 +229,30 @@ def test_entries_with_odd_values_are_named_left_out_and_kept(home, capsys):
     (kept,) = home.glob("progress.damaged-*.json")
     assert kept.read_text() == content
     assert store.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("due", None),
+        ("state", 7),
+        ("state", []),
+        ("stability", "high"),
+        ("difficulty", -1),
+        ("step", "x"),
+        ("card_id", 0.5),
+    ],
+)
+def test_a_card_that_fsrs_could_not_read_is_left_out_and_begun_anew(home, field, value):
+    question = load()[0]
+    cards.rate(question, 3)
+    data = json.loads(store.path().read_text())
+    data["cards"][question.id]["card"][field] = value
+    store.path().write_text(json.dumps(data))
+    assert f"cannot be read: {question.id}" in store.problem()
+    cards.rate(question, 3)
+    assert store.problem() is None
+    assert store.read("cards")[question.id]["card"]["state"] in (1, 2, 3)
 
 
 def test_an_interview_whose_file_is_gone_says_so():

@@ -399,7 +399,7 @@ def in_a_list(weight, velocity, gradient, mask, learning_rate, momentum):
 @misconception
 def in_float64(weight, velocity, gradient, mask, learning_rate, momentum):
     """You returned float64. The weights are float32, and stay so."""
-    return tuple(np.float64(a) for a in right(weight, velocity, gradient, mask, learning_rate, momentum))
+    return tuple(np.asarray(a, np.float64) for a in right(weight, velocity, gradient, mask, learning_rate, momentum))
 
 
 @misconception

@@ -271,7 +271,7 @@ class Pruning:
     def __init__(self, network, percentage, structure, data, epochs):
         self.network, self.percentage, self.structure = network, percentage, structure
         self.data, self.epochs = data, epochs
-        self.weights = {layer.name: [np.float64(w) for w in layer.weights] for layer in network.layers}
+        self.weights = {layer.name: [np.asarray(w, np.float64) for w in layer.weights] for layer in network.layers}
         self.masks, self.state, self.old = {}, {}, dict(UNTOUCHED)
 
     def run(self) -> Result:
@@ -388,10 +388,10 @@ class Pruning:
         return np.linalg.norm(self.incoming(layer, unit)) * np.linalg.norm(self.outgoing(layer, reader, unit))
 
     def incoming(self, layer, unit):
-        return np.concatenate([np.ravel(np.float64(array)[..., unit]) for array in layer.weights])
+        return np.concatenate([np.ravel(np.asarray(array, np.float64)[..., unit]) for array in layer.weights])
 
     def outgoing(self, layer, reader, unit):
-        units, kernel = len(layer.weights[0].T), np.float64(reader.weights[0])
+        units, kernel = len(layer.weights[0].T), np.asarray(reader.weights[0], np.float64)
         return kernel[..., self.rows(reader, kernel.shape[-2], units, [unit]), :].ravel()
 
     # The pass forward.
@@ -401,7 +401,7 @@ class Pruning:
 
     def passes(self, x, training) -> list:
         """The input, and the output of each layer."""
-        values = [np.float64(x)]
+        values = [np.asarray(x, np.float64)]
         for layer in self.network.layers:
             values.append(self.of_layer(layer, values[-1], values[0], training))
         return values
@@ -1280,7 +1280,7 @@ def masks_of_the_first_weights(model, pruning_percentage, structure="connections
     class Wrong(Pruning):
         def drop(self, sparsity):
             for layer in self.pruned():
-                self.masks[layer.name] = self.mask(np.float64(layer.weights[0]), sparsity)
+                self.masks[layer.name] = self.mask(np.asarray(layer.weights[0], np.float64), sparsity)
                 self.weights[layer.name][0] = self.weights[layer.name][0] * self.masks[layer.name]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -1684,7 +1684,7 @@ def kernel_only(model, pruning_percentage, structure="connections", train_data=N
 
     class Wrong(Pruning):
         def incoming(self, layer, unit):
-            return np.float64(layer.weights[0])[..., unit].ravel()
+            return np.asarray(layer.weights[0], np.float64)[..., unit].ravel()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 

@@ -113,7 +113,7 @@ def test_square(answer):
 def outputs_of(kernel_in, bias_in, kernel_out):
     """The two layers with a ReLU between them, in NumPy, for inputs of both signs."""
     x = np.random.default_rng(7).normal(size=(9, len(kernel_in)))
-    return np.maximum(x @ np.float64(kernel_in) + bias_in, 0) @ np.float64(kernel_out)
+    return np.maximum(x @ np.asarray(kernel_in, np.float64) + bias_in, 0) @ np.asarray(kernel_out, np.float64)
 
 
 def test_dead_neurons(answer):

@@ -14,8 +14,10 @@ TOLERANCE = {"rtol": 1e-5, "atol": 2e-5}
 def expected(kernel, bias, gamma, beta, mean, variance, epsilon):
     """The oracle, in float64 and without folding: what both layers make of an input of zeros is the bias, and what an
     input of one 1 adds to that is its row of the kernel."""
-    kernel, gamma, beta, mean, variance = (np.float64(array) for array in (kernel, gamma, beta, mean, variance))
-    bias = 0.0 if bias is None else np.float64(bias)
+    kernel, gamma, beta, mean, variance = (
+        np.asarray(array, np.float64) for array in (kernel, gamma, beta, mean, variance)
+    )
+    bias = 0.0 if bias is None else np.asarray(bias, np.float64)
 
     def batch_norm(z):
         return gamma * (z - mean) / np.sqrt(variance + epsilon) + beta
@@ -336,7 +338,7 @@ def none_in_a_product(kernel, bias, gamma, beta, mean, variance, epsilon):
 @misconception
 def in_float64(kernel, bias, gamma, beta, mean, variance, epsilon):
     """You returned float64. The layers compute in float32: `.astype(np.float32)` at the end."""
-    return tuple(np.float64(array) for array in right(kernel, bias, gamma, beta, mean, variance, epsilon))
+    return tuple(np.asarray(array, np.float64) for array in right(kernel, bias, gamma, beta, mean, variance, epsilon))
 
 
 @misconception

@@ -263,7 +263,7 @@ def right(x_q, w_q, bias_q, x_zero_point, out_zero_point, mantissas, shifts, *ac
 
 
 def real(mantissas, shifts):
-    return np.ldexp(np.float64(mantissas), np.asarray(shifts) - 31)
+    return np.ldexp(np.asarray(mantissas, np.float64), np.asarray(shifts) - 31)
 
 
 @misconception

@@ -184,7 +184,7 @@ class Reference:
 
     def __init__(self, forward, weights, strategy, loss=None, rule=None, decay=0.0):
         self.forward, self.strategy, self.bits = forward, strategy, strategy.weight_bits
-        self.weights = {name: [tf.Variable(np.float64(w)) for w in pair] for name, pair in weights.items()}
+        self.weights = {name: [tf.Variable(np.asarray(w, np.float64)) for w in pair] for name, pair in weights.items()}
         self.loss, self.rule, self.decay = loss or mean_square, rule or sgd(0.0), decay
         self.ranges, self.history, self.state, self.seen = {}, [], {}, {}
 
@@ -432,7 +432,7 @@ def normalized_depthwise() -> keras.Model:
 
 
 def folded(kernel, bias, norm, epsilon=1e-3, shape=None):
-    gamma, beta, mean, variance = (np.float64(part) for part in norm)
+    gamma, beta, mean, variance = (np.asarray(part, np.float64) for part in norm)
     factor = gamma / np.sqrt(variance + epsilon)
     return kernel * factor.reshape(shape or factor.shape), beta + (bias - mean) * factor
 
