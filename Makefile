@@ -8,6 +8,7 @@
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
 # make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
 # make bench      measure, and write benchmarks/RESULTS.md (about half an hour; leave the machine alone)
+# make bounds     print what a learner waits for, each beside its bound (some minutes)
 # make audit      ask the advisory service about every package of the lock (needs pip-audit and a network)
 # make lock       write requirements.txt anew from pyproject.toml (needs uv)
 
@@ -29,7 +30,7 @@ NOTEBOOKS := --nbval notebooks solutions
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: setup lab test test-thorough test-mutants test-portable test-fast test-browser bench build reset lint audit lock clean
+.PHONY: setup lab test test-thorough test-mutants test-portable test-fast test-browser bench bounds build reset lint audit lock clean
 
 setup: $(STAMP)
 
@@ -64,6 +65,13 @@ test-browser: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py $(SECTIONS)
+
+bounds: export PYTHONPATH := $(CURDIR)
+bounds: $(STAMP)
+	@bash tools/install_browser.sh
+	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/bit_flip.py
+	$(BIN)/python benchmarks/check_latency.py 5
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,9 +1,10 @@
-"""How long a bit flip takes in the BitLayout widget: from the click to a finished layout, in headless Chromium.
+"""How long a bit flip takes in the BitLayout widget, from the click to the repaint, in headless Chromium.
 
     python benchmarks/bit_flip.py [path/to/chromium]
 
-Clicks 200 bits of the static page, with all work done in the click (handlers, DOM, forced layout), and prints the
-median and the 95th percentile. One frame at 60 Hz is 16.7 ms. Painting comes after layout and is not included.
+Clicks 200 bits of the static page and prints, as medians and 95th percentiles, the time to a finished layout (handlers,
+DOM, forced layout: what the widget does) and the time until the frame is painted, for which the browser waits for the
+screen: up to 16.7 ms at 60 Hz, the first bound; the second is two of them.
 """
 
 import shutil
@@ -15,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "bit-explorer.html").as_uri()
 FLIPS = 200
-BOUND = 16.7  # ms, a frame
+BOUNDS = {"layout": 16.7, "repaint": 33.3}  # ms
 MEASURE = """async (flips) => {
   const bits = [...document.querySelectorAll(".bl-bit")];
   const times = [];
@@ -25,7 +26,14 @@ MEASURE = """async (flips) => {
     const start = performance.now();
     bits[(i * 7) % bits.length].click();
     document.body.getBoundingClientRect();
-    times.push(performance.now() - start);
+    const layout = performance.now() - start;
+    await new Promise((done) => requestAnimationFrame(() => {
+      // A message sent from a frame's callback arrives when the frame has been painted.
+      const channel = new MessageChannel();
+      channel.port1.onmessage = done;
+      channel.port2.postMessage(null);
+    }));
+    times.push({layout, repaint: performance.now() - start});
   }
   return times;
 }"""
@@ -40,12 +48,14 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1000, "height": 900})
         page.goto(PAGE)
         page.evaluate(MEASURE, 20)  # warm-up
-        times = sorted(page.evaluate(MEASURE, FLIPS))
+        flips = page.evaluate(MEASURE, FLIPS)
         browser.close()
-    late = times[int(0.95 * FLIPS) - 1]
-    print(f"{FLIPS} flips, from click to layout")
-    print(f"median {statistics.median(times):.1f} ms, 95th percentile {late:.1f} ms, worst {times[-1]:.1f} ms")
-    print(f"bound {BOUND} ms for the 95th percentile: {'kept' if late <= BOUND else 'OVER'}")
+    print(f"{FLIPS} flips, from the click on (milliseconds)")
+    for what, bound in BOUNDS.items():
+        times = sorted(flip[what] for flip in flips)
+        late = times[int(0.95 * FLIPS) - 1]
+        kept = "kept" if late <= bound else "OVER"
+        print(f"{what:8} median {statistics.median(times):4.1f}, 95th {late:4.1f}   bound {bound} for the 95th: {kept}")
 
 
 if __name__ == "__main__":
