@@ -89,7 +89,7 @@ audit:
 	pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
 
 lock:
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.10 --generate-hashes \
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet --output-file requirements.txt
 
 clean:

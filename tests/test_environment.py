@@ -1,6 +1,7 @@
 """The three descriptions of the environment say the same, and the lock can be trusted."""
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -8,11 +9,6 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.txt").read_text()

@@ -8,8 +8,8 @@ venv=$1
 # The caller may have switched bytecode off; without it TensorFlow takes three times as long to import.
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH
 
-candidates=${PYTHON:-python3 python3.12 python3.13 python3.11 python3.10 python}
-supported='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'
+candidates=${PYTHON:-python3 python3.12 python3.13 python3.11 python}
+supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 python=
 for candidate in $candidates; do
     # A name on the PATH may be a shim that does not run, so ask it.
@@ -19,7 +19,7 @@ for candidate in $candidates; do
     fi
 done
 if [ -z "$python" ]; then
-    echo "Half the Bits needs Python 3.10, 3.11, 3.12 or 3.13: TensorFlow 2.21 has wheels for no other." >&2
+    echo "Half the Bits needs Python 3.11, 3.12 or 3.13." >&2
     echo "Tried: $candidates. Install one of these Pythons, or name it: make setup PYTHON=/path/to/python3.12" >&2
     exit 1
 fi

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def due(now: datetime | None = None) -> list[Question]:
     Args:
         now: in UTC; by default the present.
     """
-    now = now or datetime.now(timezone.utc)
+    now = now or datetime.now(UTC)
     known = store.read(_SECTION)
     seen = {question: known[question.id] for question in load() if question.id in known}
     again = sorted((entry["due"], question.id, question) for question, entry in seen.items() if _time(entry) <= now)
@@ -80,7 +80,7 @@ def rate(question: Question, rating: int, now: datetime | None = None) -> dateti
     """
     from fsrs import Card, Rating, Scheduler
 
-    now = now or datetime.now(timezone.utc)
+    now = now or datetime.now(UTC)
     # Without fuzz, so that the same answers lead to the same days.
     scheduler, chosen = Scheduler(enable_fuzzing=False), Rating(rating)
     when = now
@@ -160,7 +160,7 @@ class _Session:
                 self.left.insert(0, card)
                 self.text.value = f"{self.text.value}<p>{escape(str(problem))}</p>"
                 return
-            if (when - datetime.now(timezone.utc)).total_seconds() < 3600:
+            if (when - datetime.now(UTC)).total_seconds() < 3600:
                 self.left.append(card)  # again in this sitting
             else:
                 self.known += 1

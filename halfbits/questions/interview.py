@@ -11,7 +11,7 @@ import operator
 import random
 import re
 from collections import defaultdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from statistics import mean
 
 from halfbits.grading import store
@@ -122,7 +122,7 @@ def begin(level: str, minutes: int, with_code: bool = False, draw: random.Random
         "answers": {},
         "ended": None,
     }
-    name = datetime.now(timezone.utc).isoformat()
+    name = datetime.now(UTC).isoformat()
     store.update(name, lambda kept: kept.update(entry), _SECTION)
     return name
 
