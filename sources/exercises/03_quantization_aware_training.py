@@ -734,8 +734,8 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
     Args:
         model: a float32 Sequential or functional Keras model, built, with one input and one
             output, no models inside and no layer used twice. Where it is compiled, its loss is
-            used (with the regularization of its layers, of their float weights) and a fresh copy
-            of its optimizer; else sparse cross-entropy on logits and Adam(1e-3).
+            used (with the regularization of its layers, of their float weights and their outputs)
+            and a fresh copy of its optimizer; else sparse cross-entropy on logits and Adam(1e-3).
         strategy: a QuantizationStrategy.
         train_data: a tf.data.Dataset of (x, y) batches, or a tuple (x, y) of arrays, which is
             cut into batches of 32 in its order, the last one as long as what is left.

@@ -261,6 +261,11 @@ def half_mean_square(y, outputs):
     return mean_square(y, outputs) / 2
 
 
+def half_mean_square_and_penalty(y, outputs):
+    """With Keras's L2(0.1) of the outputs of one example."""
+    return half_mean_square(y, outputs) + 0.1 * tf.reduce_sum(outputs**2)
+
+
 def cross_entropy(y, logits):
     return -tf.reduce_mean(tf.gather(tf.nn.log_softmax(logits), y, batch_dims=1))
 
@@ -295,12 +300,13 @@ def compiled(layers, shape, rate=0.0) -> keras.Model:
 
 
 @functools.cache
-def one_layer(rate=0.0, momentum=0.0, decay=0.0, loss="mse", is_compiled=True, scale=1.0) -> Callable:
+def one_layer(rate=0.0, momentum=0.0, decay=0.0, activity=0.0, loss="mse", is_compiled=True, scale=1.0) -> Callable:
     """The layer `out`; with momentum, its optimizer has been used before."""
 
     def build():
-        penalty = keras.regularizers.L2(decay) if decay else None
-        layer = LAYERS.Dense(2, kernel_regularizer=penalty, bias_regularizer=penalty, name="out")
+        penalty, of_outputs = (keras.regularizers.L2(size) if size else None for size in (decay, activity))
+        penalties = {"kernel_regularizer": penalty, "bias_regularizer": penalty, "activity_regularizer": of_outputs}
+        layer = LAYERS.Dense(2, **penalties, name="out")
         model = keras.Sequential([keras.Input((3,)), layer], name="network")
         model.set_weights([KERNELS["out"] * np.float32(scale), BIASES["out"]])
         if is_compiled:
@@ -777,6 +783,15 @@ def test_loss_and_optimizer(answer):
         both(outputs(POINTS), losses),
     )
     answer(network, strategy, TABLE, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+    # One example at a time: Keras 3.12 adds the sum over a batch, 3.15 its mean.
+    singles = Data(ROWS, TARGETS, 1)
+    net = one_trained(strategy, singles, 1, 0.1, loss=half_mean_square_and_penalty)
+    network = Network(
+        f"{ONE}, an activity regularizer, a loss function, SGD(0.1)",
+        one_layer(0.1, activity=0.1, loss=half_square),
+        both(outputs(POINTS), losses),
+    )
+    answer(network, strategy, singles).equals(net.facts(POINTS) | net.losses(), **CLOSE)
 
 
 def test_uncompiled(answer):
@@ -832,7 +847,7 @@ class Training:
 
     def __init__(self, model, strategy):
         self.model, self.strategy, self.bits = model, strategy, strategy.weight_bits
-        self.ranges, self.history = {}, {"loss": [], "weight_bits": []}
+        self.ranges, self.history, self.penalties = {}, {"loss": [], "weight_bits": []}, []
         source = self.copied()
         self.start(source)
         self.norms = {layer.name: self.norm_after(layer, source) for layer in source.layers}
@@ -925,7 +940,10 @@ class Training:
             return layer(x, training=training)
         x = self.input(layer, x, training)
         x = self.product(layer, x, self.kernel(layer, training))
-        return layer.activation(x + self.bias(layer) if layer.use_bias else x)
+        x = layer.activation(x + self.bias(layer) if layer.use_bias else x)
+        if layer.activity_regularizer:
+            self.penalties.append(layer.activity_regularizer(x))
+        return x
 
     def product(self, layer, x, kernel):
         if isinstance(layer, LAYERS.Dense):
@@ -1034,7 +1052,9 @@ class Training:
         return [variable for layer in weighted for variable in layer.trainable_variables]
 
     def loss(self, x, y):
-        return self.network.compute_loss(x=x, y=y, y_pred=self.forward(x, training=True))
+        self.penalties = []  # of outputs; those of weights, Keras adds
+        outputs = self.forward(x, training=True)
+        return self.network.compute_loss(x=x, y=y, y_pred=outputs) + sum(self.penalties)
 
     def step(self, x, y):
         with tf.GradientTape() as tape:
@@ -1789,7 +1809,7 @@ def regularization_forgotten(model, strategy, train_data, epochs=1):
 
     class Wrong(Training):
         def loss(self, x, y):
-            return super().loss(x, y) - sum(self.network.losses)
+            return super().loss(x, y) - sum(self.network.losses) - sum(self.penalties)
 
     return Wrong(model, strategy).run(train_data, epochs)
 
@@ -2042,6 +2062,18 @@ def biases_not_regularized(model, strategy, train_data, epochs=1):
             biases = [layer.bias for layer in self.network.layers if isinstance(layer, WEIGHTED)]
             lost = sum(penalty(bias) for penalty, bias in zip(penalties, biases, strict=True) if penalty)
             return super().loss(x, y) - lost
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def outputs_not_regularized(model, strategy, train_data, epochs=1):
+    """Your loss leaves out what a layer's outputs add to it, its `activity_regularizer`. Only a layer that is called
+    adds that, and in a `StatelessScope` it is lost: give the regularizer to your own layer."""
+
+    class Wrong(Training):
+        def loss(self, x, y):
+            return super().loss(x, y) - sum(self.penalties)
 
     return Wrong(model, strategy).run(train_data, epochs)
 
