@@ -227,3 +227,17 @@ def test_no_notebook_lacks_a_source():
     present = [path for folder in folders for path in (ROOT / folder).glob("*.ipynb") if path.stem.count(".") == 0]
     made_here = {path for path in present if "halfbits" in build._read(path).metadata}
     assert made_here == {target.path for target in TARGETS}
+
+
+@pytest.mark.parametrize(
+    "target", [t for t in TARGETS if t.executed], ids=lambda t: f"{t.path.parent.name}/{t.path.stem}"
+)
+def test_no_notebook_shows_what_was_written_to_stderr(target):
+    """Under nbval a kernel does not catch what C++ writes there, in JupyterLab and in the build it does."""
+    shown = [
+        output.text
+        for cell in read(target.path).cells
+        for output in cell.get("outputs", [])
+        if output.get("name") == "stderr"
+    ]
+    assert not shown
