@@ -330,7 +330,10 @@ class Behaving:
         return decode
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has none of this")
+# The guard ends threads by SystemExit.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 class TestBehaviours:
     @pytest.mark.parametrize("behave", BEHAVIOURS, ids=lambda behave: behave.__name__)
     def test_each_at_every_hundredth_call(self, behave):
