@@ -24,8 +24,9 @@ TOOL = ROOT / "tools" / "nbgrader_course.py"
 UNIT = units()[0]
 NAME = UNIT.notebook
 RIGHT = {name: find(name).solution for name in UNIT.exercise_names}
-# More than the 10 s after which a check stops an answer; the settings' own would only make the test longer.
-LIMITS = ["--Execute.timeout=14", "--Execute.iopub_timeout=2"]
+# More than the 10 s after which a check stops an answer; the settings' own would only make the test longer, as would
+# waiting for each kernel to end by itself.
+LIMITS = ["--Execute.timeout=14", "--Execute.iopub_timeout=2", "--Execute.shutdown_kernel=immediate"]
 
 
 @dataclass
@@ -289,22 +290,22 @@ def graded(folder: Path, nbgrader: Callable) -> Section:
 
 
 @pytest.fixture(scope="module")
-def classroom(tmp_path_factory):
+def classroom(tmp_path_factory, tool):
     folder, home = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("home")
-    first, second = folder / "first", folder / "second"  # graded side by side, each with a gradebook of its own
+    # Graded side by side, each with a gradebook of its own; three on two cores, since kernels that hang only wait.
+    places = [folder / name for name in ("first", "second", "third")]
+    first, *others = places
     release = first / "release" / NAME / f"{NAME}.ipynb"
 
-    def run(cwd: Path, *command: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, *command]
+    def nbgrader(cwd: Path, *command: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "nbgrader", *command]
         return subprocess.run(command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False)
 
-    def nbgrader(cwd: Path, *command: str) -> subprocess.CompletedProcess:
-        return run(cwd, "-m", "nbgrader", *command)
-
-    run(folder, str(TOOL), str(first), "--unit", NAME).check_returncode()
+    assert tool.main([str(first), "--unit", NAME]) == 0
     nbgrader(first, "generate_assignment", NAME).check_returncode()
-    shutil.copytree(first, second)
-    sections = {student: (first, second)[i % 2] for i, student in enumerate(CLASS)}
+    for other in others:
+        shutil.copytree(first, other)
+    sections = {student: places[i % len(places)] for i, student in enumerate(CLASS)}
     for name, student in CLASS.items():
         hand_in(release, sections[name] / "submitted" / name / NAME, student)
     sections["broken"] = first
@@ -313,7 +314,7 @@ def classroom(tmp_path_factory):
     broken.write_text("{")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
         patch.setenv("PATH", environment(home)["PATH"])
-        done = {section.folder: section for section in pool.map(graded, (first, second), [nbgrader] * 2)}
+        done = {section.folder: section for section in pool.map(graded, places, [nbgrader] * len(places))}
     return Classroom({student: done[place] for student, place in sections.items()}, release, home)
 
 
