@@ -23,7 +23,7 @@ if [ -z "$python" ]; then
     echo "Tried: $candidates. Install one of these Pythons, or name it: make setup PYTHON=/path/to/python3.12" >&2
     exit 1
 fi
-echo "Making $venv with $("$python" --version). It takes some minutes and 2 GB."
+echo "Making $venv with $("$python" --version). It takes some minutes and 3 GB."
 
 if command -v uv >/dev/null 2>&1; then
     uv venv --quiet --clear --python "$python" "$venv"
