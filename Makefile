@@ -24,6 +24,8 @@ SECTIONS ?=
 START := notebooks/00_start_here.ipynb
 # Two workers; a notebook, a test file without classes, and a test class each stay together on one of them.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
+# Each of these starts what it needs, so that it does not matter where it runs.
+PYTEST_BROWSER := $(BIN)/python -m pytest -n 2 --dist worksteal -m browser
 NOTEBOOKS := --nbval notebooks solutions
 
 # The caller may have switched bytecode off, which triples the time that TensorFlow takes to import.
@@ -45,7 +47,7 @@ lab: $(STAMP)
 test: $(STAMP) lint
 	@bash tools/install_browser.sh
 	$(PYTEST) -m "not browser and not thorough" $(NOTEBOOKS) tests
-	$(BIN)/python -m pytest -m browser tests
+	$(PYTEST_BROWSER) tests
 
 test-thorough: $(STAMP)
 	$(PYTEST) -m thorough tests
@@ -61,7 +63,7 @@ test-fast: $(STAMP)
 
 test-browser: $(STAMP)
 	@bash tools/install_browser.sh
-	$(BIN)/python -m pytest -m browser tests
+	$(PYTEST_BROWSER) tests
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py $(SECTIONS)
