@@ -9,11 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 
+_PLAIN = {float, int, bool, str, type(None)}
+
+
 def plain(value):
     """Tensors, variables and IndexedSlices as NumPy arrays, inside lists and tuples too; anything else as it is.
 
     Zeros come out without a sign, since no contract asks for one.
     """
+    if type(value) in _PLAIN:  # first, for there may be a million of them
+        return value
     if isinstance(value, (list, tuple)):
         items = [plain(item) for item in value]
         return items if isinstance(value, list) else tuple(items)  # a named tuple is a tuple too
