@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-
 _PLAIN = {float, int, bool, str, type(None)}
 
 
