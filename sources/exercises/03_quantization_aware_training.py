@@ -513,6 +513,7 @@ from halfbits.data import digits
 from halfbits.models import mlp
 
 images = digits()
+keras.utils.set_random_seed(0)
 float_model = mlp(keras, seed=0)
 float_model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 float_model.fit(*images.train_and_validation, epochs=10, batch_size=32, verbose=0)
@@ -580,8 +581,9 @@ assert abs(float_accuracy - int8_accuracy) < 0.02
 
 # %% [markdown]
 # The reference kernels are plain loops. (The one of a dense layer rounds a float product, an exact half away from
-# zero: lesson 04, section 4.8. No output here shows it.) By default an interpreter uses faster ones, of the library
-# [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
+# zero: lesson 04, section 4.8. Of these outputs none shows it. Of millions a few do: where the product lies within about
+# 10⁻⁷ of a half, the 31 bits of a mantissa may put it on the other side.) By default an interpreter uses faster ones, of
+# the library [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
 # float32: the accumulator becomes a float32, is multiplied by the real multiplier, and is rounded to nearest, a tie to
 # even. Written in NumPy that is `float32_network` below.
 #
@@ -618,15 +620,15 @@ for name, x_q in {"test set": test_q, "random pixels": noise_q}.items():
         f"{name}: {np.sum(difference > 0)} of {difference.size:,} outputs differ; "
         f"the largest difference is {difference.max()}"
     )
-    assert np.array_equal(from_ours, tflite.run(reference, x_q))
+    assert np.mean(from_ours != tflite.run(reference, x_q)) < 1e-4
     assert np.array_equal(from_default, float32_network(x_q, layers))
     assert difference.max() <= 2
     assert np.mean(difference > 0) < 0.001
 
 # %% [markdown]
-# Ours is the reference interpreter's result and `float32_network` the default one's, in every output. A difference of 1
-# in a hidden layer can also reach the output through the layers behind it. Here is what it looks like in the first
-# layer, where both get the same inputs:
+# Ours is the reference interpreter's result but for those few, and `float32_network` the default one's in every output.
+# A difference of 1 in a hidden layer can also reach the output through the layers behind it. Here is what it looks like
+# in the first layer, where both get the same inputs:
 
 # %% tags=["nbval-ignore-output"]
 exact = accumulated(noise_q, first) * (first.x_scale * first.w_scales / first.out_scale)
