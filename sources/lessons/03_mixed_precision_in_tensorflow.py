@@ -909,9 +909,8 @@ display_quiz(quiz("03_mixed_precision_in_tensorflow"), **QUIZ_LOOK)
 #   encryption. [tensorflow/tensorflow #11689](https://github.com/tensorflow/tensorflow/issues/11689)
 # - **Wrong rows in fp16.** On one of our own machines, whose CPU has arithmetic in fp16 (AVX512_FP16), TensorFlow 2.21's
 #   `tf.einsum("...i,iu->...u", x, kernel)` in fp16 had wrong rows in 48 of 80 small shapes. `tf.matmul` and
-#   `"bi,iu->bu"` were right there, and so was all of it with `TF_ENABLE_ONEDNN_OPTS=0`. Nothing was raised, and a loss
-#   would have gone down all the same. So before you trust a format on new hardware, compare it with fp64, on small
-#   shapes, operation by operation:
+#   `"bi,iu->bu"` were right there, and so was all of it with `TF_ENABLE_ONEDNN_OPTS=0`. Nothing was raised. So
+#   before you trust a format on new hardware, compare it with fp64, on small shapes, operation by operation:
 
 # %% tags=["nbval-ignore-output"]
 PRODUCTS = {
@@ -925,13 +924,10 @@ shapes = [(b, i, u) for b in (1, 2, 3, 5, 8) for i in (2, 3, 4, 8) for u in (1, 
 for b, i, u in shapes:
     x = random.normal(size=(b, i)).astype(np.float16)
     kernel = random.normal(size=(i, u)).astype(np.float16)
-    exact = np.asarray(x, np.float64) @ np.asarray(kernel, np.float64)
+    wide, wide_kernel = x.astype(np.float64), kernel.astype(np.float64)
+    exact = wide @ wide_kernel
     # Each of i products and sums may be off by half a unit in the last place, relative to the magnitudes.
-    bound = (
-        i
-        * 2.0**-10
-        * (np.abs(np.asarray(x, np.float64)) @ np.abs(np.asarray(kernel, np.float64)))
-    )
+    bound = i * 2.0**-10 * (np.abs(wide) @ np.abs(wide_kernel))
     for name, product in PRODUCTS.items():
         wrong[name] += bool(np.any(np.abs(product(x, kernel).numpy() - exact) > bound))
 for name, count in wrong.items():
