@@ -54,6 +54,8 @@ class Lab:
         command: how to start it; by default the JupyterLab of this Python.
     """
 
+    patience = 15  # seconds that the server has to stop by itself
+
     def __init__(self, folder: Path, home: Path, command: list[str] | None = None):
         settings = home / "settings" / "@jupyterlab" / "notebook-extension"
         settings.mkdir(parents=True)
@@ -91,7 +93,13 @@ class Lab:
 
     def stop(self) -> None:
         os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(timeout=30)
+        try:
+            self._process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            # A server that is asked to stop while a notebook opens may wait for a worker thread for ever:
+            # https://github.com/jupyterlab/jupyterlab/issues/10442. Its kernels end when it does.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The course in a real JupyterLab in a real browser, as a learner goes through it."""
 
 import os
+import signal
 import socket
+import sys
 from pathlib import Path
 
 import nbformat
@@ -99,6 +101,16 @@ def test_make_lab_leads_to_the_start_page(browser, tmp_path):
         assert notebook.page.locator(".Toastify__toast").count() == 0
     finally:
         lab.stop()
+
+
+def test_a_server_that_does_not_stop_is_ended(tmp_path):
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    lab = Lab(tmp_path, tmp_path / "home", [sys.executable, "-c", deaf])
+    lab.patience = 0.5
+    while "deaf" not in lab.log.read_text():
+        assert lab._process.poll() is None
+    lab.stop()
+    assert lab._process.poll() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("name", ["00_start_here", "02_number_formats"])
