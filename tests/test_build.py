@@ -1,18 +1,15 @@
 """The notebook build: what it makes, what it leaves alone, what it refuses."""
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from tests.loading import load
+
 ROOT = Path(__file__).resolve().parents[1]
-SPEC = importlib.util.spec_from_file_location("build", ROOT / "tools" / "build.py")
-build = importlib.util.module_from_spec(SPEC)
-sys.modules["build"] = build  # dataclasses look their module up
-SPEC.loader.exec_module(build)
+build = load(ROOT / "tools" / "build.py")
 
 LESSON = """# %% [markdown]
 # # A lesson

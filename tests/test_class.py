@@ -1,6 +1,5 @@
 """A class of students of every kind: their course folder made, released, graded by nbgrader itself, given feedback."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import CheckCellMetadata
 
 from halfbits.grading.exercise import find, units
+from tests.loading import load
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / "tools" / "nbgrader_course.py"
@@ -386,10 +386,7 @@ def test_grading_is_nobodys_progress(classroom):
 def tool():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(TOOL.parent)
-        spec = importlib.util.spec_from_file_location("nbgrader_course", TOOL)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
+        yield load(TOOL)
 
 
 @pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.notebook)

@@ -1,6 +1,5 @@
 """What tools/test_portable.py takes for granted: that the variables it sets do what it says."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -8,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.loading import load
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "test_portable.py"
 MATRICES = "import numpy as np; x = np.ones((600, 600)); x @ x"
@@ -20,11 +21,7 @@ COUNT = "; import os; print(len(os.listdir('/proc/self/task')))"
 
 @pytest.fixture(scope="module")
 def portable():
-    spec = importlib.util.spec_from_file_location("test_portable_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look
-    spec.loader.exec_module(module)
-    return module
+    return load(TOOL)
 
 
 def threads_started(code, variables):

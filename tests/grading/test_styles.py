@@ -4,15 +4,14 @@ A file of `styles/` has ten answers or more to one exercise; each public functio
 """
 
 import ast
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
 
 import pytest
 
 from halfbits.grading import grade
 from tests.grading.test_exercises import EXERCISES, needs_tensorflow
+from tests.loading import load
 
 STYLES = Path(__file__).with_name("styles")
 
@@ -45,12 +44,7 @@ def _without_name(source, name):
 
 @pytest.fixture(scope="class")
 def styles(request):
-    exercise = request.cls.exercise
-    spec = importlib.util.spec_from_file_location(f"styles_of_{exercise.name}", path_of(exercise))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where inspect looks for the text of a class
-    spec.loader.exec_module(module)
-    return vars(module)
+    return vars(load(path_of(request.cls.exercise)))
 
 
 class StyleTests:
