@@ -14,8 +14,8 @@
 #
 # The words used throughout:
 #
-# - **half precision** (半精度): fp16 (`"float16"`) or bf16 (`"bfloat16"`), 16 bits per number; **single precision**
-#   (单精度): fp32 (`"float32"`).
+# - **half precision** (半精度): here, as people speak, either 16-bit format, fp16 (`"float16"`) or bf16 (`"bfloat16"`);
+#   strictly it is fp16 alone (lesson 02, B2). **Single precision** (单精度): fp32 (`"float32"`).
 # - **master weights** (主权重): the fp32 weights that the optimizer updates. What is computed with is a
 #   **working copy** (工作副本) in half precision.
 # - **loss scale** (损失缩放因子): the number that the loss is multiplied by, so that the gradients do not underflow
@@ -373,7 +373,7 @@ for name, (parameters, activations, batch) in MODELS.items():
         print(f"{name:24} {policy:15} {total / 1e9:7.1f} GB")
 
 # %% [markdown]
-# The first nearly halves. The second takes *more* than before: its activations are few, and the working copy comes on
+# The first falls by two fifths: its weights, gradients and slots stay as they were. The second takes *more* than before: its activations are few, and the working copy comes on
 # top.
 
 # %% [markdown]
@@ -645,8 +645,9 @@ assert results["float16, not scaled"]["mean"] < results["float32"]["mean"] - 0.0
 # just written: begin at 2¹⁵, halve on overflow, double after 2,000 finite steps. It has no floor at 1, and does not demote
 # layers.
 #
-# The table has times, too. On layers of 64 units a step is nearly all overhead, so they say nothing of the formats;
-# `benchmarks/mixed_precision.py` measures them at widths where arithmetic counts.
+# The table has times, too. On layers of 64 units a step is mostly overhead, so they say little of what the formats could
+# do; where fp16 stands out as several times slower, it is the library's code for it (lesson 01, 4.4).
+# `benchmarks/mixed_precision.py` measures at widths where arithmetic counts.
 
 
 # %%

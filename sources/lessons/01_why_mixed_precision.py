@@ -25,10 +25,10 @@
 # In **mixed precision** (混合精度) a layer *computes* in a 16-bit format, fp16 or bf16, and *keeps* its weights in fp32.
 # In each step the weights are cast to a 16-bit working copy; products and activations are 16 bits wide; the gradients
 # are computed in 16 bits and handed on as fp32; the optimizer's state and the update are fp32. What needs digits or
-# range stays fp32: Keras sees to it in normalization layers, the loss, and attention's softmax (without dropout; with it
-# that softmax is 16 bits wide); a softmax at the end of the model you set yourself. With fp16, small gradients fall to
-# zero, so the loss is multiplied by a large factor first and the gradients divided by it afterwards (**loss scaling**,
-# 损失缩放); bf16 has fp32's range and needs none.
+# range stays fp32: Keras sees to it in batch, layer, group and RMS normalization, in the loss objects, and in the softmax
+# of `MultiHeadAttention` (not with dropout, and not in the plain `Attention` layer: there it is 16 bits wide); a softmax
+# at the end of the model you set yourself. With fp16, small gradients fall to zero, so the loss is multiplied by a large
+# factor first and the gradients divided by it afterwards (**loss scaling**, 损失缩放); bf16 has fp32's range and needs none.
 #
 # What you get for it:
 #
@@ -37,8 +37,8 @@
 #   small one can cost memory.
 # - **Compute.** The number of operations stays the same. Products get faster where the hardware has units for the format;
 #   operations that wait for memory can too, since they move half the bytes. Steps that are all overhead, in narrow layers
-#   or behind a slow input, do not. TensorFlow's guide promises more than 3 times on modern GPUs, 2 times on the latest
-#   Intel CPUs, 60 % on TPUs.
+#   or behind a slow input, do not. TensorFlow's guide says that it can bring more than 3 times on modern GPUs,
+#   more than 2 times on the latest Intel CPUs, 60 % on TPUs.
 # - **Storage.** A checkpoint is at least as large as before, unless you cast it.
 # - **Training efficiency.** About the same accuracy after the same number of steps. So it is the step time, and the
 #   larger batch that fits.
@@ -504,8 +504,8 @@ with style():
     plt.show()
 
 # %% [markdown]
-# How it came out on three of our machines with two cores each: on a CPU with AVX512_BF16, bf16 was 1.02 times as fast as
-# fp32 at width 256, 1.4 times at 512 and 1.8 times at 1024, and fp16 was slower than fp32 from 256 to 4096. On one
+# How it came out on three of our machines with two cores each: on a CPU with AVX512_BF16, bf16 was, from one run to
+# another, 1.0 to 1.2 times as fast as fp32 at width 256 and 1.25 to 1.8 times at 1024; fp16 was slower at both. On one
 # without 16-bit arithmetic (AVX2 only), fp16 was 0.75 to 0.95 times as fast, bf16 between 0.8 and about the same. And on
 # one that *has* arithmetic in fp16 (AVX512_FP16), a step in fp16 took a hundred times as long as in fp32 at width 256:
 # 0.5 s. A product alone was quick there. But TensorFlow makes one operation of a layer's product, bias and ReLU, and for
@@ -749,9 +749,8 @@ for policy in ("float32", "mixed_bfloat16"):
     assert bytes_ == 16 if policy == "float32" else 17 < bytes_ <= 18
 
 # %% [markdown]
-# **Is fp16 or bf16 the better choice?** bf16 where the hardware has it: no loss scaling, and overflow only where
-# fp32 overflows. fp16 has
-# three more bits of mantissa and runs on older GPUs. [Lesson 02](02_number_formats.ipynb) has the layouts,
+# **Is fp16 or bf16 the better choice?** bf16 where the hardware has it: no loss scaling, and overflow hardly anywhere
+# but where fp32 overflows. fp16 has three more bits of mantissa and runs on older GPUs. [Lesson 02](02_number_formats.ipynb) has the layouts,
 # [lesson 03](03_mixed_precision_in_tensorflow.ipynb) the training.
 #
 # **And TF32?** On NVIDIA GPUs from Ampere on, TensorFlow multiplies fp32 tensors in TF32 unless told otherwise: 10 bits

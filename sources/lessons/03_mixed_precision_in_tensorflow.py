@@ -361,9 +361,28 @@ assert loops["optimizer not wrapped"][1] == 1
 
 # %% [markdown]
 # The last line is the quietest: every optimizer has `scale_loss`, and a plain one gives the loss back as it is. The
-# step is right, the scaling is not there. (Adam hides the two in the middle in part: it divides by the gradient's
-# own size, but adds 10⁻⁷ to it. At these 2⁻¹⁵, a gradient of 3 still gives 97 % of the right step, one of 0.01 only 9 %.
-# That looks like a learning rate too low, not like a bug.)
+# step is right, the scaling is not there.
+#
+# Adam hides the two in the middle in part, since it divides by the gradient's own size plus ε. *Which share of the right
+# step does it make of gradients that are too small by 2⁻¹⁵?*
+
+# %%
+adam, w = keras.optimizers.Adam(1.0), keras.Variable(np.zeros((2, 2), np.float32))
+right = np.array([3, 0.01], np.float32)
+gradients = tf.constant(np.stack([right, right * 2.0**-15]))
+for step in range(1, 1001):
+    before = w.numpy()
+    adam.apply([gradients], [w])
+    if step in (1, 1000):
+        whole, small = w.numpy() - before
+        shares = small / whole
+        print(f"step {step:4}: of 3 it makes {shares[0]:.1%}, of 0.01 {shares[1]:.1%}")
+        assert shares[0] > 0.95
+        assert shares[1] < (0.1 if step == 1 else 0.75)
+
+# %% [markdown]
+# Keras adds its ε of 10⁻⁷ before the bias correction, so in the first step it counts as 10⁻⁷/√0.001, about 3·10⁻⁶. It
+# looks like a learning rate too low, not like a bug.
 #
 # **And NaN.** A scale can be too large; then a gradient is infinite. The wrapper's second job is to notice.
 
