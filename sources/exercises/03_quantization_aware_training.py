@@ -449,8 +449,8 @@ check(quantized_multiplier)
 # out_zero_point is added and the result clipped. A ReLU costs nothing here: it is a clip at the zero-point of the
 # output, which stands for a real 0.
 #
-# These are the steps of TensorFlow Lite's `MultiplyByQuantizedMultiplier` where it
-# [rounds once](https://github.com/tensorflow/tensorflow/pull/50290). The older way, of the library gemmlowp, rounds
+# These are the steps of TensorFlow Lite's `MultiplyByQuantizedMultiplier` where it was compiled to
+# [round once](https://github.com/tensorflow/tensorflow/pull/50290). Otherwise it does as the library gemmlowp, and rounds
 # twice: the product to 32 bits, and that once more after the rest of the shift. Take 5.6 / 4, which is 1.4: rounded
 # once it is 1; but 5.6 rounded is 6, and 6 / 4 is 1.5, which goes up to 2.
 
@@ -585,7 +585,7 @@ assert abs(float_accuracy - int8_accuracy) < 0.02
 # 10⁻⁷ of a half, the 31 bits of a mantissa may put it on the other side.) By default an interpreter uses faster ones, of
 # the library [XNNPACK](https://github.com/google/XNNPACK). They add up in int32 like ours, but they requantize through
 # float32: the accumulator becomes a float32, is multiplied by the real multiplier, and is rounded to nearest, a tie to
-# even. Written in NumPy that is `float_network` below, which in float64 does as the reference kernels do.
+# even. Written in NumPy that is `float_network` below, which in float64 does as the reference kernels do, exact halves aside.
 #
 # Where do the two ways part? Only where the exact product lies so near to a tie that float32's 24 bits place it on the
 # tie or beyond it, or where it is a tie and rounding it up is not rounding it to even. That is rare, so besides the test
@@ -1093,7 +1093,7 @@ print(", ".join(f"{name} file: {size:,} bytes" for name, size in sizes.items()))
 #
 # Where ours and TFMOT's differ: TFMOT quantizes the *outputs* of layers too, keeps batch normalization in training, and
 # its moving average starts from made-up ranges; it knows 8 bits only (an experimental scheme has others) and no
-# schedule. Ours stops at fake quantization: the converter knows TFMOT's layers, not ours.
+# schedule. Ours stops at fake quantization; what a file needs beyond that is in lesson 05, 4.7.
 
 # %%
 for name in ("ours, 8 bits", "TFMOT, 8 bits", "TFMOT, converted to TFLite"):

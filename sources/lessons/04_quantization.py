@@ -31,11 +31,12 @@
 #   (截断误差): whatever lies outside the range. A narrower range trades one for the other.
 # - **Two choices.** *Symmetric* (对称, zero-point 0, for weights) or *asymmetric* (非对称, for activations). One scale
 #   *per tensor* (逐张量) or one *per channel* (逐通道).
-# - **Post-training quantization** (训练后量化, PTQ) comes in three kinds. *Weight-only*: saves storage. *Dynamic-range*:
-#   int8 weights, and activations get their range at run time, from each input. *Full-integer*: all ranges are fixed
-#   beforehand on calibration data (校准数据); inference is integers from end to end.
+# - **Post-training quantization** (训练后量化, PTQ) comes in three kinds. *Weight-only*: saves storage, and memory traffic
+#   where the kernel unpacks the weights. *Dynamic-range*: int8 weights, and activations get their range at run time, from
+#   each input. *Full-integer*: all ranges are fixed beforehand on calibration data (校准数据); inference is integers from
+#   end to end.
 #
-# int8 weights take a quarter of fp32's bytes. Speed comes only with integer kernels for the hardware: measure it. When
+# int8 weights take a quarter of fp32's bytes. Speed comes only with kernels made for it on the hardware: measure it. When
 # PTQ loses too much: per-channel scales, better ranges, equalization, more bits where it hurts; then training with
 # quantization in the loop (lesson 05).
 
@@ -109,8 +110,8 @@ print("kernel", kernel.shape, kernel.dtype, "| its outputs on validation", hidde
 # ### 4.1 To cast or to quantize
 #
 # `halfbits.quantization.grid` makes a grid for a tensor, and its `round` brings numbers onto it; you will build both
-# yourself in the exercises. The same 4,096 weights, cast to four float formats and quantized to 8 bits. *Two of the
-# rows have 8 bits a number and are called e4m3 and int8. Which is closer on average? And on the small weights?*
+# yourself in the exercises. The same 4,096 weights, cast to four float formats and quantized to 8 bits. *Three of
+# the rows have 8 bits a number. Of e4m3 and int8, which is closer on average? And on the small weights?*
 
 # %% tags=["nbval-ignore-output"]
 casts = {
@@ -814,11 +815,11 @@ assert np.array_equal(ours, reference)
 print(f"{ours.size:,} outputs, all equal to the reference interpreter's")
 
 # %% [markdown]
-# Equal results, not equal means. Our formula is TFLite's `MultiplyByQuantizedMultiplier`, built to
+# Equal results, not equal means. Our formula is TFLite's `MultiplyByQuantizedMultiplier` as it is where it was compiled to
 # [round once](https://github.com/tensorflow/tensorflow/pull/50290). But the *reference* kernel of a dense layer
-# multiplies the sum by a float and rounds that, in the TensorFlow of this course
+# multiplies the sum by a real number in double precision and rounds that, in the TensorFlow of this course
 # ([#119412](https://github.com/tensorflow/tensorflow/issues/119412)), and the default, optimized kernel goes through
-# float32 as well. *Where can they differ from us, and from each other?* Only where the product is an exact half, or so
+# float32. *Where can they differ from us, and from each other?* Only where the product is an exact half, or so
 # near to one that float32 cannot tell. On a rare output that gives the neighbour:
 
 # %% tags=["nbval-ignore-output"]
@@ -833,7 +834,8 @@ print("no output differs by more than 1")
 
 # %% [markdown]
 # A layer made for it: two inputs, the weights 127 and 1, the multiplier 1/128. Many of its products are exact halves,
-# and there the three round in three ways:
+# and there the three round in three ways. The fourth column has the same numbers as a convolution of one pixel, run by the
+# reference interpreter; do not expect 63/128 to become 0:
 
 # %%
 halves = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
@@ -841,26 +843,36 @@ halves.set_weights([np.float32([[127], [1]])])
 content = tflite.convert(halves, "full_integer", np.float32([[-127.5, -127.5], [127.5, 127.5]]))
 interpreters = {"reference": tflite.interpreter(content, reference=True)}
 interpreters["default"] = tflite.interpreter(content)
+pixel = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Conv2D(1, 1, use_bias=False)])
+pixel.set_weights([np.float32([[[[127], [1]]]])])
+content = tflite.convert(pixel, "full_integer", np.float32([[[[-127.5] * 2]], [[[127.5] * 2]]]))
+interpreters["convolution"] = tflite.interpreter(content, reference=True)
 (half,) = tflite.dense_layers(interpreters["reference"])
 assert half.x_scale * half.w_scales[0] / half.out_scale == 1 / 128
 x_q = np.int8([[a, b] for a in range(-128, 128) for b in range(-128, 128)])
 sums = (x_q.astype(int) - half.x_zero_point) @ half.w_q[:, 0].astype(int)
 rounded = {"ours": (sums + 64) >> 7}
 for name, one in interpreters.items():
-    rounded[name] = tflite.run(one, x_q)[:, 0].astype(int) - half.out_zero_point
-print(f"{'product':12}" + "".join(f"{name:>11}" for name in rounded))
-for total in (320, 192, -192, -320):  # 64 more than a multiple of 128
+    shape = one.get_input_details()[0]["shape"][1:]
+    out = tflite.run(one, x_q.reshape(-1, *shape))
+    rounded[name] = out.ravel().astype(int) - half.out_zero_point
+print(f"{'product':12}" + "".join(f"{name:>13}" for name in rounded))
+for total in (320, 192, -192, -320, 63):  # all but the last 64 more than a multiple of 128
     at = int(np.argmax(sums == total))
     print(
-        f"{total / 128:<12}" + "".join(f"{int(all_of[at]):11}" for all_of in rounded.values())
+        f"{total / 128:<12}" + "".join(f"{int(all_of[at]):13}" for all_of in rounded.values())
     )
+twice = rounded.pop("convolution")
+assert twice[np.argmax(sums == 63)] == 1
 for name, all_of in rounded.items():
     inside = (sums / 128 % 1 != 0.5) & (sums > -127 * 128) & (sums < 128 * 128)
     assert np.array_equal(all_of[inside], np.rint(sums[inside] / 128)), name
 
 # %% [markdown]
-# Ours rounds an exact half up, the reference away from zero, the default to even. Everywhere else they agree. Hardware
-# without floats does as we did.
+# Ours rounds an exact half up, the reference away from zero, the default to even. Everywhere else they agree. The
+# convolution multiplies and shifts, as we did, and rounds *twice*: 63/128 to 1/2, and that to 1. TensorFlow's own library
+# is compiled that way, and so is Arm's [CMSIS-NN](https://github.com/ARM-software/CMSIS-NN), for hardware without floats,
+# unless one asks for single rounding.
 
 # %% [markdown]
 # ### 4.9 What Keras's own `quantize("int8")` does
@@ -986,6 +998,8 @@ print(
 # %%
 terms = (2**31 - 1) // (128 * 127)
 print(f"{terms:,} products of −128 and −127, the largest that there are with symmetric weights")
+offset_terms = (2**31 - 1) // (255 * 127)
+print(f"{offset_terms:,} where x − zero-point is multiplied, which for a ReLU's output goes to 255")
 assert terms * 128 * 127 < 2**31 <= (terms + 1) * 128 * 127
 assert 2 * 128 * 127 < 2**15 <= 2 * 128 * 128  # int16: two, if no weight is −128
 
@@ -1068,8 +1082,8 @@ display_quiz(quiz("04_quantization"), **QUIZ_LOOK)
 # - T. Dettmers et al., *LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale*, NeurIPS 2022,
 #   [arXiv:2208.07339](https://arxiv.org/abs/2208.07339): outliers in large language models.
 # - W. R. Bennett, *Spectra of Quantized Signals*, Bell System Technical Journal 27, 1948: Δ²/12.
-# - TensorFlow Lite, [8-bit quantization specification](https://www.tensorflow.org/lite/performance/quantization_spec)
-#   and [post-training quantization](https://www.tensorflow.org/lite/performance/post_training_quantization).
+# - TensorFlow Lite (LiteRT by its new name; `tf.lite.Interpreter` is to move to the package `ai_edge_litert`),
+#   [8-bit quantization specification](https://www.tensorflow.org/lite/performance/quantization_spec) and [post-training quantization](https://www.tensorflow.org/lite/performance/post_training_quantization).
 # - Keras 3, [Quantization in Keras](https://keras.io/guides/quantization_overview) and
 #   [8-bit integer quantization](https://keras.io/guides/int8_quantization_in_keras); the source that this lesson was
 #   checked against is Keras 3.15's `quantizers.py` and `dense.py`.

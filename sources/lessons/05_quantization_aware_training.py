@@ -621,7 +621,7 @@ print("ten more float epochs change float by about a point at most")
 # 3. **QAT does not make the range unimportant.** At 2 bits and one scale a tensor, QAT on the range that PTQ chose
 #    ended a point or two ahead of QAT on the full range, in the runs that this text is written from. LSQ goes further
 #    and *learns* the step sizes (Esser et al., 2020).
-# 4. The spread over seeds is a point or two, and several for full-range PTQ at 2 bits: a difference of one point from
+# 4. The spread over seeds is about a point, and three to ten for full-range PTQ at 2 bits: a difference of one point from
 #    one run is no result.
 #
 # **When 8 bits do need it.** Lesson 04 (4.7) built networks that compute the same function with badly scaled channels.
@@ -663,7 +663,7 @@ print(
 )
 
 # %% [markdown]
-# **And the price.** One training step of the forty networks, with and without fake quantization:
+# **And the price.** A forward and a backward pass of the forty networks, with and without fake quantization:
 
 # %% tags=["nbval-ignore-output"]
 index = next(iter(batches(qat.seeds, 64, epoch=0)))
@@ -742,8 +742,8 @@ assert scores["after a step with learning rate 0"] > 0.9
 print("wrapped: one and the same class for every image. A step that changes no weight mends it")
 
 # %% [markdown]
-# **The trap.** A fresh wrapper has no ranges. That of the input starts as 0 … 0, so every image is all zeros. No error,
-# no warning. Run one batch in training mode before you evaluate, convert or despair. Then train; *which variables have
+# **The trap.** A fresh wrapper's ranges are made up: −6 … 6 for every kernel and every output, and for the images 0 … 0,
+# so every image is all zeros. No error, no warning. Run one batch in training mode before you evaluate, convert or despair. Then train; *which variables have
 # which dtype?*
 
 # %%
@@ -820,8 +820,8 @@ print("byte for byte the same file: the ranges are those of the training")
 # %% [markdown]
 # ### 4.7 Out come integers
 #
-# Ours, through the same converter. Write the *fake-quantized* kernels of a trained network into a Keras model; the
-# converter's own per-channel grid then finds them exactly on its points. *A 2-bit kernel in an int8 file: which
+# Ours, through the same converter. Write the *fake-quantized* kernels of a trained network into a Keras model; at 8 and at
+# 2 bits the converter's per-channel grid then has them exactly on its points. *A 2-bit kernel in an int8 file: which
 # integers will it hold? How large is the file?*
 
 
@@ -863,6 +863,17 @@ assert abs(len(files[8]) - len(files[2])) < 0.02 * len(files[8])
 print("the two files have the same size, within 2 %")
 
 # %% [markdown]
+# (The levels of b bits, from −127 to 127 in steps of 127/(2^(b−1) − 1), are whole numbers only there. *How far off are
+# those of 4 and 3 bits?*)
+
+# %%
+for bits in (8, 4, 3, 2):
+    levels = np.linspace(-127, 127, 2**bits - 1)
+    off = np.abs(levels - np.rint(levels)).max()
+    print(f"{bits} bits: at most {off:.2f} of an int8 step")
+    assert (off < 1e-9) == (bits in (8, 2))
+
+# %% [markdown]
 # Three different numbers, and each takes a byte. **Fewer bits in training are fewer bytes on the disk only in a format
 # that packs them.** Nothing in a plain Keras model tells the converter that 2 bits are enough. A fake quantization in
 # the graph could. TFMOT has an experimental scheme for other widths. *How large are its files with kernels of 8, 4 and
@@ -891,8 +902,8 @@ assert len(packed[2]) == len(packed[4])
 print("4 bits save half a byte a weight, within 5 %; 2 bits save no more")
 
 # %% [markdown]
-# This converter packs 4 bits, two to a byte, and knows of no fewer: 2 bits become 4, with other integers than QAT
-# trained. Older converters ignored the number of bits altogether (section 8).
+# The converter packs such kernels into 4 bits, two to a byte, and no further, though the file format has a type of 2 bits
+# by now: 2 bits become 4, with other integers than QAT trained. Older converters ignored the number of bits altogether (section 8).
 
 
 # %% tags=["nbval-ignore-output"]
@@ -920,8 +931,8 @@ assert scales(files[8]) - scales(sensible) == 2 * (138 - 3)  # 3 kernels and 3 b
 print("the integer models score what the simulation promised, within 1.5 points")
 
 # %% [markdown]
-# (Our files are larger by their scales, one for each of the 138 units, for its kernel and for its bias.) The agreement
-# is what QAT is for, and the first thing to check: a gap between the two means that training rounded
+# (Our files are larger by their scales and zero-points, 4 and 8 bytes, a pair for each of the 138 units, for its kernel and
+# for its bias.) The agreement is what QAT is for, and the first thing to check: a gap between the two means that training rounded
 # something else than inference does.
 
 # %% [markdown]
