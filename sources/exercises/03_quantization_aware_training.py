@@ -972,7 +972,7 @@ def five_seeds(name, train):
     accuracies = [accuracy(train(seed)) for seed in SEEDS]
     seconds = (time.perf_counter() - start) / len(SEEDS)
     results[name] = {"mean": np.mean(accuracies), "seconds": seconds}
-    print(f"{name:32}{np.mean(accuracies):.3f} ± {np.std(accuracies):.3f}")
+    print(f"{name:32}{np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}")
 
 
 # %% tags=["nbval-ignore-output"]
@@ -984,14 +984,14 @@ for kind, per_channel in ("per tensor", False), ("per channel", True):
         five_seeds(f"{name}, 2 bits {kind}", partial(train, two))
 
 # %% [markdown]
-# Rounding alone costs more than a third of the answers with one scale a tensor, and more than a tenth with one a
-# channel. Training on with the rounding wins most of it back, and per channel nearly all: it is within two points of
+# Rounding alone costs more than half of the answers with one scale a tensor, and about a third with one a channel.
+# Training on with the rounding wins most of it back, and per channel nearly all: it is within two points of
 # float. The kernels that the optimizer moves are still float32; what they have learnt is to be right after rounding.
 
 # %%
 left = {name: result["mean"] for name, result in results.items()}
-assert left["PTQ, 2 bits per tensor"] < 0.6 * left["float"]
-assert left["PTQ, 2 bits per channel"] < left["float"] - 0.1
+assert left["PTQ, 2 bits per tensor"] < 0.5 * left["float"]
+assert left["PTQ, 2 bits per channel"] < left["float"] - 0.2
 assert left["QAT, 2 bits per tensor"] > left["PTQ, 2 bits per tensor"] + 0.25
 assert left["QAT, 2 bits per channel"] > left["float"] - 0.02
 

@@ -999,7 +999,9 @@ print(
 terms = (2**31 - 1) // (128 * 127)
 print(f"{terms:,} products of −128 and −127, the largest that there are with symmetric weights")
 offset_terms = (2**31 - 1) // (255 * 127)
-print(f"{offset_terms:,} where x − zero-point is multiplied, which for a ReLU's output goes to 255")
+print(
+    f"{offset_terms:,} where x − zero-point is multiplied, which for a ReLU's output goes to 255"
+)
 assert terms * 128 * 127 < 2**31 <= (terms + 1) * 128 * 127
 assert 2 * 128 * 127 < 2**15 <= 2 * 128 * 128  # int16: two, if no weight is −128
 

@@ -427,7 +427,7 @@ print("and the small network from scratch is faster than the chain")
 
 # %% [markdown]
 # Read it row by row. bf16: nothing, here. Neurons: file, compressed file and time. Zeros: only the compressed file. int8:
-# both files; in time little or nothing at this width (lesson 04: several times on 1,024 units). And the last row asks
+# both files; in time a little gain or a little loss at this width (lesson 04: several times on 1,024 units). And the last row asks
 # why we did it.
 
 # %% [markdown]
