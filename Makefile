@@ -84,7 +84,7 @@ build: $(STAMP)
 	$(BIN)/python tools/bit_explorer.py
 
 reset: $(STAMP)
-	$(BIN)/python tools/build.py --force $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
+	$(BIN)/halfbits reset $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
 
 # Without --strict a package that the service does not know of passes.
 audit:

@@ -27,6 +27,7 @@ from halfbits.grading.report import Check, CheckFailed, Report
 from halfbits.questions import quiz
 from halfbits.widgets.explorer.explorer import sources
 from tests.browser.conftest import Lab
+from tests.loading import load
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -35,7 +36,7 @@ NOTEBOOKS = sorted(
 )
 NOTEBOOKS = [path for path in NOTEBOOKS if re.fullmatch(r"\d\d_[a-z_]+|glossary", path.stem)]
 SCRIPTS = sorted((ROOT / "halfbits" / "widgets").glob("*/*.js"))
-STATE = "application/vnd.jupyter.widget-state+json"
+STATE = load(ROOT / "tools" / "build.py").WIDGET_STATE
 # fmt: off
 TAGS = {
     "div", "span", "p", "b", "i", "em", "strong", "code", "pre", "ul", "ol", "li", "table", "thead", "tbody", "tr",

@@ -23,7 +23,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".venv-portable"
 _IGNORED = "nbval-ignore-output"
-_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,7 @@ def comparable(text: str) -> str:
     for cell in notebook["cells"]:
         if _IGNORED in cell["metadata"].get("tags", []):
             cell["outputs"] = []
-    if "widgets" in notebook["metadata"]:
-        saved = notebook["metadata"]["widgets"][_WIDGET_STATE]
+    for saved in notebook["metadata"].get("widgets", {}).values():
         saved["state"] = shown(saved["state"], json.dumps(notebook["cells"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
 
