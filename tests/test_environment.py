@@ -1,6 +1,8 @@
 """The three descriptions of the environment say the same, and the lock can be trusted."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -73,6 +75,14 @@ def test_conda_and_binder_install_the_same_lock():
     install = "pip install --no-deps --no-build-isolation"
     assert install in (ROOT / "postBuild").read_text()
     assert install in (ROOT / "environment.yml").read_text()
+
+
+def test_no_browser_is_installed_where_one_is_named():
+    """With nothing on the PATH, so that no other is found and none can be installed."""
+    command = [shutil.which("bash"), ROOT / "tools" / "install_browser.sh"]
+    environment = {"PATH": "", "CHROMIUM": "/opt/chromium"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
 
 
 def test_nothing_weakens_jupyterlab():

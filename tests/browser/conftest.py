@@ -23,7 +23,8 @@ FLAGS = [
 _NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
 
 
-def _chromium() -> str | None:
+def find_chromium() -> str | None:
+    """The Chromium to use, which $CHROMIUM may name."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
@@ -36,7 +37,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
-    path = _chromium()
+    path = find_chromium()
     if path is None:
         pytest.skip(_NO_BROWSER)
     with playwright.sync_playwright() as running:
