@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import pristine
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -106,8 +108,11 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path):
     course = tmp_path / "course"
-    for folder in ("notebooks", "exercises", "solutions"):
+    for folder in ("notebooks", "solutions"):
         shutil.copytree(ROOT / folder, course / folder)
+    (course / "exercises").mkdir()
+    for name, text in pristine.exercises().items():
+        (course / "exercises" / name).write_text(text, encoding="utf-8")
     running = Lab(course, tmp_path / "home")
     yield running
     running.stop()
