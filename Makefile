@@ -4,6 +4,8 @@
 # make test-mutants  mechanical mutants of our solutions, which the grader should reject: half an hour
 # make test-portable  every notebook on other Pythons, threads and versions, and built anew (needs uv; an hour or two)
 # make test-fast  what needs neither TensorFlow nor a browser nor patience: all but every misconception
+# make test-browser  the browser's tests alone
+# make lint       ruff: what it finds, and whether it would format anything otherwise
 # make setup      make the environment alone, in .venv; PYTHON=… names the interpreter
 # make build      make notebooks/, exercises/, solutions/ and docs/ from sources/
 # make reset NOTEBOOK=01_number_formats   start an exercise notebook afresh, keeping a dated copy of yours
@@ -11,6 +13,7 @@
 # make bounds     print what a learner waits for, each beside its bound (some minutes)
 # make audit      ask the advisory service about every package of the lock (needs pip-audit and a network)
 # make lock       write requirements.txt anew from pyproject.toml (needs uv)
+# make clean      delete the environment and what the tools leave behind
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -84,7 +87,7 @@ build: $(STAMP)
 	$(BIN)/python tools/bit_explorer.py
 
 reset: $(STAMP)
-	$(BIN)/python tools/build.py --force $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
+	$(BIN)/halfbits reset $(or $(NOTEBOOK),$(error say which: make reset NOTEBOOK=01_number_formats))
 
 # Without --strict a package that the service does not know of passes.
 audit:

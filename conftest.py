@@ -5,10 +5,18 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Tests and notebooks under test are nobody's progress.
 _HOME = tempfile.TemporaryDirectory(prefix="halfbits-tests-")
 os.environ.setdefault("HALFBITS_HOME", _HOME.name)
+
+# The same examples each time, and none that fails for a slow machine: what Hypothesis does by itself in CI alone. Check
+# files have settings of their own (halfbits.grading.hypothesis_settings), in force while they are imported and run.
+settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 # The dated copies of a learner's notebooks, which `halfbits reset` and `halfbits update` make.
 collect_ignore_glob = ["*.2???????-??????.*"]

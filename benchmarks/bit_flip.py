@@ -1,18 +1,18 @@
 """How long a bit flip takes in the BitLayout widget, from the click to the repaint, in headless Chromium.
 
-    python benchmarks/bit_flip.py [path/to/chromium]
+    python benchmarks/bit_flip.py        ($CHROMIUM names another Chromium than the first on the PATH)
 
 Clicks 200 bits of the static page and prints, as medians and 95th percentiles, the time to a finished layout (handlers,
 DOM, forced layout: what the widget does) and the time until the frame is painted, for which the browser waits for the
 screen: up to 16.7 ms at 60 Hz, the first bound; the second is two of them.
 """
 
-import shutil
 import statistics
-import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import FLAGS, find_chromium
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "bit-explorer.html").as_uri()
 FLIPS = 200
@@ -41,10 +41,8 @@ MEASURE = """async (flips) => {
 
 def main() -> None:
     """Measure and print."""
-    chromium = sys.argv[1] if len(sys.argv) > 1 else shutil.which("chromium")
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1000, "height": 900})
         page.goto(PAGE)
         page.evaluate(MEASURE, 20)  # warm-up

@@ -2,7 +2,7 @@
 
     python benchmarks/check_latency.py [ROUNDS]
 
-With fewer than 20 rounds (the default), the slowest stands for the 95th percentile.
+The default is 20 rounds; with fewer, the slowest stands for the 95th percentile.
 """
 
 import math

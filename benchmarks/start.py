@@ -8,7 +8,6 @@ headless Chromium, each once, in an empty folder.
 """
 
 import contextlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,7 +48,7 @@ def clone_to_first_page() -> None:
     """Print how long each step from nothing to a usable page takes."""
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import FLAGS, Lab
+    from tests.browser.conftest import FLAGS, Lab, find_chromium
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         course = Path(folder) / "course"
@@ -57,7 +56,7 @@ def clone_to_first_page() -> None:
             subprocess.run(["git", "clone", "--quiet", ROOT, course], check=True)
         with timed("make setup"):
             subprocess.run(["make", "setup"], cwd=course, check=True, capture_output=True)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         with timed("first page"):
             command = [str(course / ".venv/bin/jupyter"), "lab", "--no-browser", "--allow-root", "--port=0"]
             lab = Lab(course, Path(folder) / "home", command)

@@ -13,7 +13,7 @@ import statistics
 import sys
 from collections.abc import Callable
 
-from halfbits.quiet import import_tensorflow, stderr_kept_unless_it_fails
+from halfbits.quiet import import_tensorflow
 
 import_tensorflow()
 import keras  # noqa: E402
@@ -62,8 +62,7 @@ def of_model(model) -> float:
 
 
 def of_file(content: bytes) -> float:
-    with stderr_kept_unless_it_fails():
-        interpreter = tflite.interpreter(content)
+    interpreter = tflite.interpreter(content)
     scale, zero_point = interpreter.get_input_details()[0]["quantization"]
     return accuracy(
         lambda x: tflite.run(interpreter, np.clip(np.round(x / scale) + zero_point, -128, 127).astype("i1"))
@@ -71,8 +70,7 @@ def of_file(content: bytes) -> float:
 
 
 def int8_file(model) -> bytes:
-    with stderr_kept_unless_it_fails():
-        return tflite.convert(model, "full_integer", TRAIN.x[:200])
+    return tflite.convert(model, "full_integer", TRAIN.x[:200])
 
 
 def weights_of(model) -> bytes:

@@ -93,16 +93,19 @@ def train(
         reduce_in: one run for each: a dtype to average the gradients in, or "keras", which leaves it to Keras.
         policy: the dtype policy of the model, one that needs no loss scaling.
         workers: how many processes.
-        steps: how many steps a run.
+        steps: how many steps a run, at least 2; the first is not measured, for it traces the function.
         width: units of each hidden layer.
         seconds: the time limit for all of it.
         open_ports: whether the workers may run in the machine's own network, where there can be none apart. Their
             ports are then open to whoever reaches this machine.
 
     Raises:
+        ValueError: there are fewer than 2 steps. Nothing was started.
         NotApart: there can be no network apart, and `open_ports` is off. Nothing was started.
         WorkersFailed: a worker failed or the time is up. No worker is left running.
     """
+    if steps < 2:
+        raise ValueError(f"steps must be at least 2, for the first is not measured; it is {steps}")
     import numpy as np
 
     with tempfile.TemporaryDirectory(prefix="halfbits-workers-") as name:

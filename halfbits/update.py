@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -32,44 +33,59 @@ def update(root: Path) -> list[str]:
     git.fetch()
     if git.succeeds("merge-base", "--is-ancestor", upstream, "HEAD"):
         return ["The course is up to date."]
-    base = git("merge-base", "HEAD", upstream).strip()
+    base = git.base(upstream)
     theirs = git.names("diff", "--name-only", "--no-renames", base, upstream)
     mine = git.names("diff", "--name-only", "--no-renames", base)
     mine += git.names("diff", "--name-only", "--no-renames", base, "HEAD") + git.names("ls-files", "--others")
     both = sorted(set(mine) & set(theirs))
-    copies = {name: _copy(git, name, base) for name in both}
+    _refuse_other_kinds(root, both)
+    copies = {name: copy for name in both if (copy := _copy(git, name, base))}
+    present = {name: (root / name).read_bytes() if (root / name).is_file() else None for name in both}
+    try:
+        _join(git, both, base, upstream)
+    except (NotUpdated, OSError) as problem:
+        git.succeeds("merge", "--abort")
+        _restore(root, present)
+        beside = f"\nA copy of yours lies beside each: {', '.join(copies.values())}." if copies else ""
+        raise NotUpdated(f"Not updated: your files are as they were. {problem}{beside}") from None
     kept = [
         f"{name} has a new version. Yours is kept as {copy}; copy your answers over from there."
         for name, copy in copies.items()
-        if copy
     ]
-    present = {}
-    for name in both:
-        file = root / name
-        present[name] = file.read_bytes() if file.is_file() else None
-        _put_back(git, name, base)
-    try:
-        if both and git("diff", "--cached", "--name-only", "HEAD", "--", *both):
-            git("commit", "--no-verify", "--quiet", "-m", "Set own versions aside for an update", "--", *both)
-        git(
-            "-c",
-            "merge.autoStash=false",
-            "-c",
-            "merge.renames=false",
-            "merge",
-            "--ff",
-            "--no-edit",
-            "--quiet",
-            upstream,
-        )
-    except NotUpdated as problem:
-        git.succeeds("merge", "--abort")
-        for name, content in present.items():
-            if content is not None:
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).write_bytes(content)
-        raise NotUpdated(f"Not updated: your files are as they were. {problem}") from None
     return ["The course is updated; open notebooks anew and restart their kernels.", *kept]
+
+
+def _refuse_other_kinds(root: Path, names: list[str]) -> None:
+    """Stop where the learner has a folder in a file's place or a file in a folder's: Git would delete either."""
+    for name in names:
+        parents = [parent for parent in Path(name).parents if (root / parent).is_file()]
+        if parents or (root / name).is_dir():
+            here = parents[0].as_posix() if parents else name
+            asked, found = ("folder", "file") if parents else ("file", "folder")
+            raise NotUpdated(
+                f"{here} is a {asked} in the course and a {found} here. Move it elsewhere, then update. Nothing was "
+                "changed."
+            )
+
+
+def _join(git: _Git, both: list[str], base: str, upstream: str) -> None:
+    """Set aside what both sides changed, so that nothing stands in the way, and merge."""
+    for name in both:
+        _put_back(git, name, base)
+    if both and (committed := git.names("diff", "--cached", "--name-only", "--no-renames", "HEAD", "--", *both)):
+        git("commit", "--no-verify", "--quiet", "-m", "Set own versions aside for an update", "--", *committed)
+    settings = ["-c", "merge.autoStash=false", "-c", "merge.renames=false"]
+    git(*settings, "merge", "--ff", "--no-edit", "--quiet", upstream)
+
+
+def _restore(root: Path, present: dict[str, bytes | None]) -> None:
+    """Make files as they were; None stands for one that was not there."""
+    for name, content in present.items():
+        if content is None:
+            (root / name).unlink(missing_ok=True)
+        else:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content)
 
 
 def _copy(git: _Git, name: str, base: str) -> str | None:
@@ -120,12 +136,20 @@ class _Git:
     def __init__(self, root: Path):
         self.root = root
 
+    @functools.cached_property
+    def _environment(self) -> dict[str, str]:
+        """The caller's, but for what leads Git to another repository: a hook or `git rebase --exec` sets GIT_DIR."""
+        listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
+        # Settings given in variables stay; among them may be what a container needs for Git to work at all.
+        elsewhere = {name for name in listed.stdout.split() if not name.startswith("GIT_CONFIG")}
+        kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+        return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+
     def _run(self, *arguments: str) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         return subprocess.run(
             ["git", "-c", "core.quotePath=false", *arguments],
             cwd=self.root,
-            env=environment,
+            env=self._environment,
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -142,7 +166,7 @@ class _Git:
         return self._run(*arguments).returncode == 0
 
     def names(self, *arguments: str) -> list[str]:
-        return [name for name in self(*arguments, "-z").split("\0") if name]
+        return [name for name in self(arguments[0], "-z", *arguments[1:]).split("\0") if name]
 
     def content(self, commit: str, name: str) -> bytes | None:
         """A file's content in a commit; None where it was not there."""
@@ -163,6 +187,15 @@ class _Git:
         if done.returncode:
             raise NotUpdated("This branch comes from nowhere. Run `git switch main`, then update.")
         return done.stdout.decode().strip()
+
+    def base(self, upstream: str) -> str:
+        """The newest commit that both sides have."""
+        if self._run("merge-base", "HEAD", upstream).returncode == 1:
+            raise NotUpdated(
+                "The course's history was rewritten, and has nothing in common with yours. Clone the course anew, "
+                "beside this folder, and copy your answers over. Nothing was changed."
+            )
+        return self("merge-base", "HEAD", upstream).strip()
 
     def fetch(self) -> None:
         try:

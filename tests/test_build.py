@@ -1,5 +1,6 @@
 """The notebook build: what it makes, what it leaves alone, what it refuses."""
 
+import json
 import os
 from pathlib import Path
 
@@ -53,6 +54,10 @@ def made(course: Path) -> dict[str, bytes]:
     return {str(path.relative_to(course)): path.read_bytes() for path in sorted(course.rglob("*.ipynb"))}
 
 
+def exercise_of(course: Path) -> build.Target:
+    return next(target for target in build.targets(course) if not target.executed)
+
+
 def read(path: Path):
     return nbformat.read(path, as_version=4)
 
@@ -83,7 +88,7 @@ def test_building_twice_changes_no_byte_even_when_everything_is_made_anew(course
 
 def test_widgets_are_kept_with_stable_ids(course):
     build.main(["01_unit"])
-    state = read(course / "notebooks/01_unit.ipynb").metadata["widgets"][build._WIDGET_STATE]["state"]
+    state = read(course / "notebooks/01_unit.ipynb").metadata["widgets"][build.WIDGET_STATE]["state"]
     assert all(len(model) == 32 and int(model, 16) < 100 for model in state)
 
 
@@ -104,7 +109,10 @@ def test_a_cell_changed_by_hand_is_noticed_and_the_command_is_named_that_undoes_
     (course / "notebooks/01_unit.ipynb").unlink()
     assert build.main(["--check"]) == 1
     said = capsys.readouterr().out
-    assert "solutions/01_unit.ipynb: OUT OF DATE: run `make reset NOTEBOOK=01_unit`" in said
+    assert (
+        "solutions/01_unit.ipynb: OUT OF DATE: run `.venv/bin/python tools/build.py --force solutions/01_unit.ipynb`"
+        in said
+    )
     assert "notebooks/01_unit.ipynb: OUT OF DATE: run `make build`" in said
 
 
@@ -138,12 +146,7 @@ def test_a_learners_work_is_never_overwritten(course, capsys):
 
 
 def test_what_jupyterlab_writes_into_an_exercise_stays(course):
-    exercise = build.Target(
-        course / "sources/exercises/01_unit.py",
-        course / "exercises/01_unit.ipynb",
-        keeps_solutions=False,
-        executed=False,
-    )
+    exercise = exercise_of(course)
     assert build.build(exercise, force=False) == "made"
     notebook = read(exercise.path)
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="mine")]
@@ -158,14 +161,43 @@ def test_what_jupyterlab_writes_into_an_exercise_stays(course):
     assert exercise.path.read_bytes() == folded
 
 
-@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"[]", b"{}", b'{"cells": 3, "nbformat": 4}', b"\xff\xfe"])
+def test_force_takes_the_outputs_out_of_an_exercise_that_was_only_run(course):
+    exercise = exercise_of(course)
+    build.build(exercise, force=False)
+    fresh, notebook = exercise.path.read_bytes(), read(exercise.path)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="mine")]
+    nbformat.write(notebook, exercise.path)
+    assert build.build(exercise, force=True) == "made"
+    assert exercise.path.read_bytes() == fresh
+
+
+def test_a_notebook_of_an_old_format_is_noticed(course):
+    """One without ids, which came with nbformat 4.5."""
+    exercise = exercise_of(course)
+    build.build(exercise, force=False)
+    notebook = read(exercise.path)
+    notebook.nbformat_minor = 4
+    for cell in notebook.cells:
+        del cell["id"]
+    nbformat.write(notebook, exercise.path)
+    assert not build.is_current(exercise)
+    assert "left alone" in build.build(exercise, force=False)
+
+
+def with_cell_without(name: str) -> bytes:
+    """A notebook of one cell that lacks what every cell has."""
+    cell = {"id": "a", "cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": ""}
+    del cell[name]
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+DAMAGED = [b"", b'{"cells": [', b"[]", b"{}", b'{"cells": 3, "nbformat": 4}', b"\xff\xfe"]
+DAMAGED += [with_cell_without(name) for name in ("cell_type", "source", "metadata", "execution_count", "outputs")]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_exercise_is_not_overwritten_without_a_copy(course, content):
-    exercise = build.Target(
-        course / "sources/exercises/01_unit.py",
-        course / "exercises/01_unit.ipynb",
-        keeps_solutions=False,
-        executed=False,
-    )
+    exercise = exercise_of(course)
     exercise.path.parent.mkdir()
     exercise.path.write_bytes(content)
     assert not build.is_current(exercise)

@@ -9,6 +9,7 @@ import pytest
 
 from halfbits import command
 from halfbits.grading.exercise import units
+from tests import pristine
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = units()[0]
@@ -70,8 +71,10 @@ def test_a_right_notebook_passes(capsys):
     assert sum(line.startswith("  ✓") for line in capsys.readouterr().out.splitlines()) == 7
 
 
-def test_the_empty_notebook_is_unattempted(capsys):
-    assert command.main(["grade", str(ROOT / "exercises" / f"{UNIT.notebook}.ipynb")]) == 1
+def test_the_empty_notebook_is_unattempted(tmp_path, capsys):
+    path = tmp_path / f"{UNIT.notebook}.ipynb"
+    path.write_text(pristine.exercises()[path.name], encoding="utf-8")
+    assert command.main(["grade", str(path)]) == 1
     assert sum(line.startswith("  ○") for line in capsys.readouterr().out.splitlines()) == 7
 
 

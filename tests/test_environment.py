@@ -1,6 +1,9 @@
 """The three descriptions of the environment say the same, and the lock can be trusted."""
 
+import ast
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +16,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.txt").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DECLARED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+NEEDED = [Requirement(text) for text in PROJECT["dependencies"]]
+DECLARED = NEEDED + [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
 
 
 def locked() -> dict[str, list[Requirement]]:
@@ -37,6 +41,34 @@ def pinned(entry: Requirement) -> str:
 def test_the_lock_satisfies_what_is_declared(requirement):
     entries = locked()[canonicalize_name(requirement.name)]
     assert all(requirement.specifier.contains(pinned(entry)) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("folders", "declared"), [(("halfbits", "tools", "sources"), NEEDED), (("tests", "benchmarks"), DECLARED)]
+)
+def test_what_is_imported_is_declared(folders, declared):
+    """Else it comes for another package's sake, and goes when that no longer needs it."""
+    names = {canonicalize_name(requirement.name) for requirement in declared} | {"halfbits"}
+    distributions = metadata.packages_distributions()  # has no entry for Python's own modules and our files
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {package}"
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for package in imported(path) & set(distributions)
+        if not names & set(map(canonicalize_name, distributions[package]))
+    }
+    assert not undeclared
+
+
+def imported(path: Path) -> set[str]:
+    """The outermost packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module)
+    return {name.split(".")[0] for name in found}
 
 
 def test_every_entry_has_hashes_and_none_an_address():
@@ -73,6 +105,14 @@ def test_conda_and_binder_install_the_same_lock():
     install = "pip install --no-deps --no-build-isolation"
     assert install in (ROOT / "postBuild").read_text()
     assert install in (ROOT / "environment.yml").read_text()
+
+
+def test_no_browser_is_installed_where_one_is_named():
+    """With nothing on the PATH, so that no other is found and none can be installed."""
+    command = [shutil.which("bash"), ROOT / "tools" / "install_browser.sh"]
+    environment = {"PATH": "", "CHROMIUM": "/opt/chromium"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
 
 
 def test_nothing_weakens_jupyterlab():

@@ -45,11 +45,20 @@ def _running(mark):
                 yield text
 
 
+# Some kernels put tunnels into every new network (tunl0, sit0); those are down.
+INTERFACES_THAT_ARE_UP = """
+import fcntl, socket, struct
+GET_FLAGS, UP = 0x8913, 1
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+    for _, name in socket.if_nameindex():
+        answer = fcntl.ioctl(any_socket, GET_FLAGS, struct.pack("16sH14x", name.encode(), 0))
+        if struct.unpack("16sH14x", answer)[1] & UP:
+            print(name)
+"""
+
+
 def test_a_network_apart_has_a_loopback_and_nothing_else():
-    code = "import socket; print(sorted(name for _, name in socket.if_nameindex()), open('/proc/net/dev').read())"
-    out = apart(code)
-    assert {line.split(":")[0].strip() for line in out.splitlines() if ":" in line and "lo" in line} == {"lo"}
-    assert "eth" not in out
+    assert apart(INTERFACES_THAT_ARE_UP).split() == ["lo"]
 
 
 def test_nobody_outside_is_reached_from_in_there():
@@ -78,19 +87,24 @@ def test_without_a_network_apart_nothing_is_started(monkeypatch):
 
 
 def test_ports_are_free_and_differ():
-    ports = multiworker._free_ports(5)
-    assert len(set(ports)) == 5
-    for port in ports:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+    """In a network apart, where nobody else takes one in the meantime."""
+    code = (
+        "import socket; from halfbits.multiworker import _free_ports;"
+        "print(len([socket.create_server(('127.0.0.1', port)) for port in _free_ports(5)]))"
+    )
+    assert apart(code).strip() == "5"
 
 
 @pytest.mark.usefixtures("nothing_left_behind")
 def test_the_time_limit_holds():
-    began = time.monotonic()
-    with pytest.raises((multiworker.WorkersFailed, multiworker.NotApart)):
+    with pytest.raises((multiworker.WorkersFailed, multiworker.NotApart), match=r"within 1\.5 s|network of their own"):
         multiworker.train(seconds=1.5)
-    assert time.monotonic() - began < 30
+
+
+def test_one_step_is_refused_before_anything_starts(monkeypatch):
+    monkeypatch.setattr(multiworker, "_run_cluster", lambda *arguments: pytest.fail("something was started"))
+    with pytest.raises(ValueError, match="at least 2"):
+        multiworker.train(steps=1)
 
 
 def test_import_is_light():
@@ -120,6 +134,6 @@ def test_two_workers_train_one_model():
 @pytest.mark.usefixtures("nothing_left_behind")
 def test_a_worker_that_fails_is_reported():
     with pytest.raises((multiworker.WorkersFailed, multiworker.NotApart)) as caught:
-        multiworker.train(policy="no such policy", steps=1, width=8)
+        multiworker.train(policy="no such policy", steps=2, width=8)
     if caught.type is multiworker.WorkersFailed:
         assert "no such policy" in str(caught.value)

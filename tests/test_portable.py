@@ -1,10 +1,11 @@
-"""What tools/test_portable.py takes for granted: that the variables it sets do what it says."""
+"""tools/test_portable.py: the variables it sets do what it says, it compares and keeps what it should."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,6 +46,27 @@ def test_each_variable_sets_a_number_of_threads(portable, name, code):
 
 def test_every_variable_is_held_to_that(portable):
     assert set(portable.threads(1)) == {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"}
+
+
+def test_an_environment_is_kept_until_other_versions_are_asked_for(portable, monkeypatch, tmp_path):
+    arm, installed = portable.ARMS["newest"], []
+    newest = "numpy==2.3.0"
+
+    def run(*command, **_):
+        if "venv" in command:
+            arm.environment.mkdir(parents=True, exist_ok=True)
+        if "--requirement" in command:
+            installed.append(Path(command[-1]).read_text())
+        return SimpleNamespace(stdout=newest if "compile" in command else "python")
+
+    monkeypatch.setattr(portable, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(portable, "run", run)
+    monkeypatch.setattr(portable.shutil, "which", lambda name: name)
+    portable.make(arm)
+    portable.make(arm)
+    newest = "numpy==2.4.0"
+    portable.make(arm)
+    assert installed == ["numpy==2.3.0", "numpy==2.4.0"]
 
 
 def notebook_with(outputs, state, tags=()):

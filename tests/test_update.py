@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from halfbits import command
-from halfbits.update import NotUpdated, dated_copy, update
+from halfbits.update import NotUpdated, _Git, dated_copy, update
 
 ROOT = Path(__file__).resolve().parents[1]
 EXERCISE, LESSON = "exercises/01_unit.ipynb", "notebooks/01_unit.ipynb"
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], check=True, capture_output=True, text=True)
+    for name in listed.stdout.split():  # under a hook they would lead these tests to the caller's repository
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "gitconfig").write_text("[user]\nname = Lea\nemail = lea@example.org\n[init]\ndefaultBranch = main\n")
 
 
@@ -124,6 +127,16 @@ def test_files_in_the_way_of_new_ones_are_kept(origin, clone):
     assert source(copy) == "my own"
 
 
+def test_a_committed_answer_and_a_file_in_the_way_at_once(origin, clone):
+    write(clone / EXERCISE, "my answer")
+    commit(clone)
+    write(clone / "exercises/02_unit.ipynb", "my own")
+    write(origin / "exercises/02_unit.ipynb", "a new unit")
+    publish(origin)
+    assert len(update(clone)) == 3
+    assert source(clone / "exercises/02_unit.ipynb") == "a new unit"
+
+
 def test_an_edited_notebook_that_upstream_deleted_is_kept(origin, clone):
     write(clone / EXERCISE, "my answer")
     (origin / EXERCISE).unlink()
@@ -175,6 +188,92 @@ def test_what_cannot_be_joined_is_left_as_it_was(origin, clone):
         update(clone)
     assert source(clone / EXERCISE) == "my answer"
     assert (clone / "notes").read_text() == "a file of mine"
+
+
+def locked_at(step: str, clone: Path):
+    """Git's commands, but that before one of them another Git, an editor's perhaps, takes the lock, and keeps it."""
+    run = _Git._run
+
+    def runs(self, *words):
+        if step in words:
+            (clone / ".git" / "index.lock").touch()
+        return run(self, *words)
+
+    return runs
+
+
+@pytest.mark.parametrize("step", [EXERCISE, LESSON, "rm", "commit", "merge"])
+def test_a_git_that_fails_on_the_way_leaves_every_file_as_it_was(origin, clone, monkeypatch, step):
+    write(clone / EXERCISE, "my answer")
+    commit(clone)
+    (clone / LESSON).unlink()
+    write(clone / "solutions/02_unit.ipynb", "my own")
+    mine = {path: path.read_bytes() for path in clone.glob("*/*.ipynb")}
+    write(origin / "solutions/02_unit.ipynb", "a new unit")
+    publish(origin)
+    with monkeypatch.context() as patch:
+        patch.setattr(_Git, "_run", locked_at(step, clone))
+        with pytest.raises(NotUpdated, match="your files are as they were") as refused:
+            update(clone)
+    assert {path: path.read_bytes() for path in mine} == mine
+    assert not (clone / LESSON).exists()
+    beside = set(clone.glob("*/*.2*.ipynb"))
+    assert {source(copy) for copy in beside} == {"my answer", "my own"}
+    assert all(copy.relative_to(clone).as_posix() in str(refused.value) for copy in beside)
+    (clone / ".git" / "index.lock").unlink()
+    if step == "merge":
+        with pytest.raises(NotUpdated, match="is not finished"):
+            update(clone)
+        git(clone, "merge", "--abort")
+        assert {path: path.read_bytes() for path in mine} == mine
+    update(clone)
+    assert source(clone / EXERCISE) == "the better stub"
+
+
+def test_a_folder_in_a_files_place_is_not_touched(origin, clone):
+    (clone / EXERCISE).unlink()
+    (clone / EXERCISE).mkdir()
+    (clone / EXERCISE / "mine").write_text("mine")
+    publish(origin)
+    with pytest.raises(NotUpdated, match=f"{EXERCISE} is a file in the course and a folder here"):
+        update(clone)
+    assert (clone / EXERCISE / "mine").read_text() == "mine"
+
+
+def test_a_file_in_a_folders_place_is_not_touched(origin, clone):
+    shutil.rmtree(clone / "exercises")
+    (clone / "exercises").write_text("mine")
+    publish(origin)
+    with pytest.raises(NotUpdated, match="exercises is a folder in the course and a file here"):
+        update(clone)
+    assert (clone / "exercises").read_text() == "mine"
+
+
+def test_a_caller_that_works_in_another_repository_does_not_lead_there(origin, clone, tmp_path, monkeypatch):
+    """As a hook of another repository does, or `git rebase --exec`."""
+    git(tmp_path, "clone", "--quiet", str(origin), "other")
+    other = tmp_path / "other"
+    before = git(other, "rev-parse", "HEAD", "@{upstream}")
+    write(clone / EXERCISE, "my answer")
+    publish(origin)
+    for name, path in {"DIR": ".git", "WORK_TREE": ".", "INDEX_FILE": ".git/index"}.items():
+        monkeypatch.setenv(f"GIT_{name}", str(other / path))
+    assert len(update(clone)) == 2
+    assert source(clone / EXERCISE) == "the better stub"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE"):
+        monkeypatch.delenv(f"GIT_{name}")
+    assert git(other, "rev-parse", "HEAD", "@{upstream}") == before
+    assert git(other, "status", "--porcelain") == ""
+
+
+def test_a_history_written_anew_is_said(origin, clone):
+    write(clone / EXERCISE, "my answer")
+    git(origin, "switch", "--quiet", "--orphan", "anew")
+    publish(origin)
+    git(origin, "branch", "--quiet", "--force", "main")
+    with pytest.raises(NotUpdated, match=r"nothing in common with yours\. Clone the course anew, beside this folder"):
+        update(clone)
+    assert source(clone / EXERCISE) == "my answer"
 
 
 def test_why_there_is_no_update_is_said(origin, clone, tmp_path, monkeypatch, capsys):

@@ -5,8 +5,9 @@
 A source is a py:percent file. A lesson becomes an executed notebook in notebooks/; an exercise becomes a notebook
 without its solutions in exercises/ and an executed one in solutions/. A notebook that is up to date is left alone,
 so that a second run changes no byte. A notebook whose cells somebody edited is not overwritten; --force keeps a
-dated copy of it and writes it anew, and runs what is run once more, for outputs that a change elsewhere has made
-stale. --check writes nothing and fails where a notebook differs from its source.
+dated copy of it, and writes every notebook anew: one that is run is run once more, for outputs that a change elsewhere
+has made stale, and an exercise loses the outputs of whoever ran it. --check writes nothing and fails where a notebook
+differs from its source.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name":
 _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 _CELL_SECONDS = 600
 _MODEL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
-_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def _with_stable_widget_ids(notebook: NotebookNode) -> NotebookNode:
     if not notebook.metadata.get("widgets"):
         notebook.metadata.pop("widgets", None)
         return notebook
-    known = notebook.metadata["widgets"][_WIDGET_STATE]["state"]
+    known = notebook.metadata["widgets"][WIDGET_STATE]["state"]
     order = list(dict.fromkeys(_MODEL_ID.findall(json.dumps(notebook.cells))))
     for model in order:  # grows while it is read: a widget's state names its layout and style
         named = _MODEL_ID.findall(json.dumps(known.get(model, {}), sort_keys=True))
         order += [other for other in dict.fromkeys(named) if other not in order]
-    notebook.metadata["widgets"][_WIDGET_STATE]["state"] = {model: known[model] for model in order if model in known}
+    notebook.metadata["widgets"][WIDGET_STATE]["state"] = {model: known[model] for model in order if model in known}
     text = nbformat.writes(notebook)
     for number, model in enumerate(model for model in order if model in known):
         text = text.replace(model, f"{number:032x}")
@@ -152,15 +153,19 @@ def _refuse_machine_paths(notebook: NotebookNode) -> None:
 
 def _read(path: Path) -> NotebookNode | None:
     """A notebook; one without cells, and so an edited one, where the file is damaged; None where there is no file."""
+    if not path.exists():
+        return None
     try:
-        return nbformat.read(path, as_version=4) if path.exists() else None
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)  # to read it only logs that a cell lacks its source, say
+        return notebook
     except (nbformat.ValidationError, ValueError, KeyError, TypeError, AttributeError):
         return nbformat.v4.new_notebook()
 
 
 def is_edited(notebook: NotebookNode) -> bool:
     """Whether somebody changed a cell since the notebook was made."""
-    return notebook.metadata.get("halfbits", {}).get("cells") != fingerprint(notebook)
+    return notebook.metadata.get("halfbits") != {"cells": fingerprint(notebook)}
 
 
 def is_current(target: Target) -> bool:
@@ -169,16 +174,18 @@ def is_current(target: Target) -> bool:
     if notebook is None:
         return False
     fresh = generate(target)
-    same = [(c.id, c.cell_type, c.source, c.metadata) for c in notebook.cells] == [
-        (c.id, c.cell_type, c.source, c.metadata) for c in fresh.cells
-    ]
+    same = [_comparable(cell) for cell in notebook.cells] == [_comparable(cell) for cell in fresh.cells]
     ran = all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     return same and (ran or not target.executed)
 
 
+def _comparable(cell: NotebookNode) -> tuple:
+    return cell.get("id"), cell.cell_type, cell.source, cell.metadata  # before nbformat 4.5 no cell has an id
+
+
 def build(target: Target, force: bool) -> str:
     """Make one notebook where it is out of date; what was done, in a word or a sentence."""
-    if is_current(target) and not (force and target.executed):
+    if is_current(target) and not force:
         return "up to date"
     present, fresh = _read(target.path), generate(target)
     kept = ""
@@ -203,7 +210,10 @@ def build(target: Target, force: bool) -> str:
 def _remedy(target: Target) -> str:
     """The command that makes a notebook as it should be; `make build` writes over nobody's edits."""
     present = _read(target.path)
-    return "make build" if present is None or not is_edited(present) else f"make reset NOTEBOOK={target.path.stem}"
+    if present is None or not is_edited(present):
+        return "make build"
+    # By its path, for an exercise and its solution have the same name, and one may hold somebody's answers.
+    return f".venv/bin/python tools/build.py --force {target.path.relative_to(ROOT).as_posix()}"
 
 
 def _names(target: Target) -> set[str]:

@@ -27,9 +27,8 @@ echo "Making $venv with $("$python" --version). It takes some minutes and 3 GB."
 
 if command -v uv >/dev/null 2>&1; then
     uv venv --quiet --clear --python "$python" "$venv"
-    export VIRTUAL_ENV=$PWD/$venv
-    uv pip install --quiet --require-hashes --compile-bytecode --requirement requirements.txt
-    uv pip install --quiet --no-deps --no-build-isolation --editable .
+    uv pip install --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode --requirement requirements.txt
+    uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
 else
     "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --require-hashes --compile --requirement requirements.txt

@@ -17,8 +17,8 @@ c = get_config()  # noqa: F821 - traitlets defines it
 c.CourseDirectory.course_id = "half_the_bits"
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}  # as the notebooks' text says
 
-# A check stops an answer after 10 s, one that trains a model after 90 s, and then looks for what went wrong. This is
-# for what no check stops: cells that hang by themselves.
+# A check stops an answer after 10 s, one that trains a model after at most 90 s, and then looks for what went wrong.
+# This is for what no check stops: cells that hang by themselves.
 c.Execute.timeout = 240
 c.Execute.iopub_timeout = 15  # how long an interrupted cell may go on
 

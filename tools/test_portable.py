@@ -4,7 +4,8 @@
 
 The arms: the lock on each Python of CI; one thread, two threads, oneDNN switched off; the lowest and newest versions
 that pyproject.toml allows; and `build`, which makes every notebook anew in a fresh clone and compares it with the
-committed one. Environments are kept in .venv-portable/, so that an arm that is run again starts at once. uv makes them.
+committed one. Environments are kept in .venv-portable/, so that an arm that is run again starts at once, unless newer
+versions are out. uv makes them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".venv-portable"
 _IGNORED = "nbval-ignore-output"
-_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @dataclass(frozen=True)
@@ -71,31 +71,31 @@ def run(*command: object, cwd: Path = ROOT, **options) -> subprocess.CompletedPr
 
 
 def make(arm: Arm) -> None:
-    """Make the environment of an arm, where it is not there or the versions asked for have changed."""
+    """Make the environment of an arm, where it is not there or holds other versions than those asked for now."""
     folder, uv = arm.environment, shutil.which("uv")
     if not uv:
         raise Failed("uv is not on the PATH. Install it (https://docs.astral.sh/uv/), then run this again.")
-    wanted = ROOT / "requirements.txt" if arm.resolution == "lock" else ROOT / "pyproject.toml"
-    made = folder / "made-from"
-    if made.exists() and made.read_text() == wanted.read_text():
-        return
     python = run(uv, "python", "find", "--no-python-downloads", arm.python, capture_output=True).stdout.strip()
+    locked = arm.resolution == "lock"
+    wanted = (ROOT / "requirements.txt").read_text() if locked else resolved(uv, arm, python)
+    made = folder / "made-from"
+    if made.exists() and made.read_text() == wanted:
+        return
     run(uv, "venv", "--quiet", "--clear", "--python", python, folder)
+    versions = folder / "requirements.txt"
+    versions.write_text(wanted)
     install = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
-    hashes = ["--require-hashes"] if arm.resolution == "lock" else []
-    versions = wanted if hashes else resolved(uv, arm)
+    hashes = ["--require-hashes"] if locked else []
     run(*install, *hashes, "--compile-bytecode", "--requirement", versions)
     run(*install, "--no-deps", "--no-build-isolation", "--editable", ".")
-    made.write_text(wanted.read_text())
+    versions.rename(made)  # now that all of it is installed
 
 
-def resolved(uv: str, arm: Arm) -> Path:
-    """The versions of the direct dependencies at one end of what is allowed, and what they need."""
-    versions = arm.environment / "requirements.txt"
-    pick = ["--resolution", arm.resolution, "--python", arm.environment / "bin" / "python"]
-    quiet = ["--quiet", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    run(uv, "pip", "compile", "pyproject.toml", "--extra", "test", *pick, *quiet, "--output-file", versions)
-    return versions
+def resolved(uv: str, arm: Arm, python: str) -> str:
+    """The versions of the direct dependencies at one end of what is allowed today, and what they need."""
+    pick = ["--resolution", arm.resolution, "--python", python]
+    quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    return run(uv, "pip", "compile", "pyproject.toml", "--extra", "test", *pick, *quiet, capture_output=True).stdout
 
 
 def variables(arm: Arm) -> dict[str, str]:
@@ -151,8 +151,7 @@ def comparable(text: str) -> str:
     for cell in notebook["cells"]:
         if _IGNORED in cell["metadata"].get("tags", []):
             cell["outputs"] = []
-    if "widgets" in notebook["metadata"]:
-        saved = notebook["metadata"]["widgets"][_WIDGET_STATE]
+    for saved in notebook["metadata"].get("widgets", {}).values():
         saved["state"] = shown(saved["state"], json.dumps(notebook["cells"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html import escape
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def due(now: datetime | None = None) -> list[Question]:
     known = store.read(_SECTION)
     seen = {question: known[question.id] for question in load() if question.id in known}
     again = sorted((entry["due"], question.id, question) for question, entry in seen.items() if _time(entry) <= now)
-    begun_today = sum(entry["begun"][:10] == now.date().isoformat() for entry in seen.values())
+    begun_today = sum(_local_day(datetime.fromisoformat(entry["begun"])) == _local_day(now) for entry in seen.values())
     fresh = [question for question in load() if question not in seen]
     return [question for *_, question in again] + fresh[: max(NEW_A_DAY - begun_today, 0)]
 
@@ -185,6 +185,11 @@ class _Session:
 
 def _points(title: str, points) -> str:
     return f"<p>{escape(title)}:</p>{bullets(points)}"
+
+
+def _local_day(when: datetime) -> date:
+    """The learner's own day: in Los Angeles the day of UTC ends in the afternoon."""
+    return when.astimezone().date()
 
 
 def _time(entry: dict) -> datetime:

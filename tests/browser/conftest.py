@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import pristine
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -23,7 +25,8 @@ FLAGS = [
 _NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
 
 
-def _chromium() -> str | None:
+def find_chromium() -> str | None:
+    """The Chromium to use, which $CHROMIUM may name."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
@@ -36,7 +39,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
-    path = _chromium()
+    path = find_chromium()
     if path is None:
         pytest.skip(_NO_BROWSER)
     with playwright.sync_playwright() as running:
@@ -105,8 +108,11 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path):
     course = tmp_path / "course"
-    for folder in ("notebooks", "exercises", "solutions"):
+    for folder in ("notebooks", "solutions"):
         shutil.copytree(ROOT / folder, course / folder)
+    (course / "exercises").mkdir()
+    for name, text in pristine.exercises().items():
+        (course / "exercises" / name).write_text(text, encoding="utf-8")
     running = Lab(course, tmp_path / "home")
     yield running
     running.stop()

@@ -1,4 +1,4 @@
-"""The mutation of our solutions itself; what the grader makes of the mutants, `make test-thorough` says."""
+"""The mutation of our solutions itself; what the grader makes of the mutants, `make test-mutants` says."""
 
 import pytest
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,27 @@ def test_what_was_begun_today_counts():
     assert cards.due(MONDAY) == load()[1 : cards.NEW_A_DAY]
     tomorrow = cards.due(MONDAY + timedelta(days=1))
     assert len([card for card in tomorrow if card != first]) == cards.NEW_A_DAY
+
+
+@pytest.fixture
+def eight_hours_behind(monkeypatch):
+    """As in Los Angeles."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the time zone cannot be set here")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "PST8")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("eight_hours_behind")
+def test_the_day_is_the_learners_own():
+    noon = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
+    cards.rate(load()[0], 4, noon)
+    afternoon, next_morning = noon + timedelta(hours=5), noon + timedelta(hours=19)
+    assert cards.due(afternoon) == load()[1 : cards.NEW_A_DAY]
+    assert cards.due(next_morning) == load()[1 : cards.NEW_A_DAY + 1]
 
 
 def test_a_better_rating_means_a_later_day():
