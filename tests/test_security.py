@@ -27,6 +27,7 @@ from halfbits.grading.report import Check, CheckFailed, Report
 from halfbits.questions import quiz
 from halfbits.widgets.explorer.explorer import sources
 from tests.browser.conftest import Lab
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -258,6 +259,8 @@ def test_the_environment_weakens_no_setting():
 
 
 def test_the_lock_is_audited_with_hashes():
-    done = subprocess.run(["make", "-n", "audit"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "audit"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     assert "--strict" in done.stdout
     assert "--require-hashes" in done.stdout
