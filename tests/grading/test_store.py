@@ -296,7 +296,7 @@ def mounted(home):
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting is not allowed here")
     yield home
-    subprocess.run(["umount", str(home)], check=True)
+    subprocess.run(["umount", "-l", str(home)], check=False)  # lazily: a file may be open in it still
 
 
 def test_a_disk_that_is_really_full(mounted, capsys):
