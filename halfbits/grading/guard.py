@@ -266,9 +266,10 @@ def _ends_only_children(real: Callable, parent: int) -> Callable:
 
 def _keeps_the_alarm(real: Callable) -> Callable:
     """What could switch the grader's alarm off, for an answer."""
+    always = real.__name__ == "alarm"  # which gets seconds; the others are told which signal or timer
 
-    def refuse(which=signal.SIGALRM, *arguments):
-        if which in (signal.SIGALRM, signal.ITIMER_REAL):
+    def refuse(which, *arguments):
+        if always or which in (signal.SIGALRM, signal.ITIMER_REAL):
             raise RuntimeError("the grader keeps time with this alarm")
         return real(which, *arguments)
 

@@ -275,6 +275,7 @@ BEHAVIOURS = [
     lambda: os.kill(os.getpid(), signal.SIGKILL),
     lambda: os.execv("/bin/true", ["true"]),
     lambda: signal.alarm(0),
+    lambda: signal.alarm(8),
     lambda: sys.exit(1),
     lambda: exit(1),
     lambda: print("x" * 10**6),
@@ -354,6 +355,12 @@ class TestBehaviours:
     def test_what_only_looks_dangerous_may_still_be_right(self):
         for harmless in (forks_and_leaves, forks_and_waits, reads_the_checks, starts_an_endless_thread):
             assert grade(Behaving([harmless], 100, right=True).answer()).passed, harmless.__name__
+
+    @pytest.mark.parametrize(
+        "behave", [switches_the_alarm_off, takes_the_alarm, lambda: signal.alarm(0), lambda: signal.alarm(8)]
+    )
+    def test_the_graders_clock_is_not_to_be_had(self, behave):
+        assert "the grader keeps time" in str(grade(Behaving([behave], 1, right=True).answer()))
 
     def test_leaving_the_process_is_named(self):
         report = grade(Behaving([lambda: os._exit(1)], 1, right=True).answer())
