@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import filelock
 import pytest
 
-from halfbits.grading import CheckFailed, check, hint, progress, reveal, store
+from halfbits.grading import CheckFailed, check, hint, hypothesis_settings, progress, reveal, store
 from halfbits.grading.exercise import load_solutions, units
 from halfbits.questions import cards, interview, load
 from halfbits.widgets.mock_interview import MockInterview, plot_past
@@ -371,7 +372,17 @@ def raises(*_, **__):
     raise RuntimeError("could not determine the home directory")
 
 
-@pytest.mark.parametrize("folder", [raises, lambda *_, **__: "~/.local/share/halfbits"])
+NO_HOME = pytest.mark.parametrize("folder", [raises, lambda *_, **__: "~/.local/share/halfbits"])
+
+
+@NO_HOME
+def test_without_a_home_folder_hypothesis_writes_to_a_temporary_one(monkeypatch, tmp_path, folder):
+    monkeypatch.setattr("platformdirs.user_cache_dir", folder)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert Path(hypothesis_settings._folder()).parent == tmp_path
+
+
+@NO_HOME
 def test_no_home_folder_is_said(monkeypatch, capsys, folder):
     monkeypatch.delenv("HALFBITS_HOME")
     monkeypatch.setattr("platformdirs.user_data_dir", folder)
