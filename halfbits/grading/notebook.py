@@ -102,7 +102,7 @@ def _unit_of(notebook: NotebookNode, path: Path) -> Unit:
     return unit
 
 
-def _checked(source: str) -> str | None:
+def checked_exercise(source: str) -> str | None:
     """The exercise that a cell checks, where it does nothing else."""
     with contextlib.suppress(SyntaxError):
         match ast.parse(source).body:
@@ -121,7 +121,7 @@ class _Run:
         self.verdicts: dict[str, Verdict] = {}
         self.troubles: dict[int, str] = {}
         self.sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-        self.graded = [_checked(source) for source in self.sources]
+        self.graded = [checked_exercise(source) for source in self.sources]
         for name in unit.exercise_names:
             if name not in self.graded:
                 self.sources.append("")
