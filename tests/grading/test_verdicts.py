@@ -1,5 +1,6 @@
 """Whatever a learner's answer does, it becomes a clear verdict and leaves the process as it was."""
 
+import functools
 import math
 import os
 import random
@@ -10,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from halfbits.grading import CheckFailed, check, grade
+from halfbits.grading import CheckFailed, UnknownExercise, check, grade, hint
 from halfbits.grading.exercise import Exercise, load_solutions, units
 
 RIGHT = load_solutions(units()[0])["decode"]
@@ -214,7 +215,8 @@ def test_the_learners_own_interrupt_comes_through():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda: 0, "No exercise is called '<lambda>'"),
+        (lambda: 0, "Write it with `def` and the exercise's name"),
+        (functools.partial(RIGHT), "Write it with `def` and the exercise's name"),
         ("decode", "without quotes"),
         (3.5, "this is a value of type float"),
         (None, "this is a value of type NoneType"),
@@ -231,7 +233,13 @@ def test_a_misspelt_name_gets_a_suggestion():
     def decoed(bits, exponent_bits, mantissa_bits):
         return 0.0
 
-    assert "Did you mean 'decode'?" in grade(decoed).summary
+    assert "Did you mean 'decode'? Rename your function." in grade(decoed).summary
+
+
+def test_a_misspelt_string_is_no_function_to_rename():
+    with pytest.raises(UnknownExercise, match=r"Did you mean 'decode'\?$"):
+        hint("decod")
+    assert grade(RIGHT, "decod").summary.endswith("Did you mean 'decode'?")
 
 
 class Hostile:
