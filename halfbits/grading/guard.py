@@ -321,8 +321,9 @@ def _replacements(parent: int, children: list[int]) -> list[tuple[ModuleType | t
 def kernel_kept():
     """Let no call of an answer end this process, stop its clock, come back twice from a fork or leave children.
 
-    Children are what it forks or starts with `subprocess`. This is no sandbox: it holds against what an answer does by
-    its way, not against one that means harm. `halfbits grade` runs a notebook in a kernel of its own.
+    Children are what it forks or starts with `subprocess`, not what those start in turn. This is no sandbox: it holds
+    against what an answer does by its way, not against one that means harm. `halfbits grade` runs a notebook in a
+    kernel of its own.
     """
     parent, children = os.getpid(), []
     replacements = _replacements(parent, children)
