@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 def _grade(options: argparse.Namespace) -> int:
     from halfbits.grading.notebook import Verdict, grade_notebook
 
+    if options.junit:
+        _must_be_writable(options.junit)
     graded = {}
     for path in options.notebooks:
         try:
@@ -72,6 +74,13 @@ def _grade(options: argparse.Namespace) -> int:
     if options.junit:
         options.junit.write_bytes(_junit(graded))
     return int(any(v.outcome != "passed" for verdicts in graded.values() for v in verdicts))
+
+
+def _must_be_writable(path: Path) -> None:
+    """Find out before long work, whose results would be lost, that its file cannot be written."""
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
+    path.open("ab").close()
 
 
 def _print(path: Path, verdicts: list) -> None:
@@ -132,6 +141,7 @@ def _update(_: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from halfbits.questions.cards import export
 
+    _must_be_writable(options.file)
     print(f"{export(options.file)} cards in {options.file}: File > Import in Anki.")
     return 0
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 RUNNERS = Path(__file__).resolve().parent / "js"
 
 
@@ -30,7 +32,7 @@ def in_node(script: str, folder: Path, runner: str = "runner.mjs") -> Callable[[
 
     def run(calls: list) -> list:
         command = [node, RUNNERS / runner, module]
-        done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True)
+        done = subprocess.run(command, input=json.dumps(calls), capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -20,6 +20,7 @@ import pytest
 from halfbits.formats import FORMATS
 from halfbits.widgets import BitLayout
 from tests.javascript import in_node
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 JS = ROOT / "halfbits" / "widgets" / "bit_layout" / "bit_layout.js"
@@ -183,7 +184,7 @@ def test_bad_bits_change_nothing(bits):
 
 def test_import_is_light():
     code = "import sys, halfbits.widgets; assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=PATIENCE)
 
 
 # ── JavaScript ──
@@ -466,7 +467,7 @@ def test_stories_of_the_presets_are_true(run_js):
 
 
 def test_the_static_page_is_up_to_date():
-    subprocess.run([sys.executable, ROOT / "tools" / "bit_explorer.py", "--check"], check=True)
+    subprocess.run([sys.executable, ROOT / "tools" / "bit_explorer.py", "--check"], check=True, timeout=PATIENCE)
 
 
 def test_the_static_page_loads_nothing():

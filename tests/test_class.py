@@ -18,6 +18,7 @@ from nbgrader.preprocessors import CheckCellMetadata
 
 from halfbits.grading.exercise import find, units
 from tests.loading import load
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / "tools" / "nbgrader_course.py"
@@ -299,7 +300,9 @@ def classroom(tmp_path_factory, tool):
 
     def nbgrader(cwd: Path, *command: str) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "nbgrader", *command]
-        return subprocess.run(command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False, timeout=6 * PATIENCE
+        )
 
     assert tool.main([str(first), "--unit", NAME]) == 0
     nbgrader(first, "generate_assignment", NAME).check_returncode()

@@ -1,6 +1,9 @@
 """The command `halfbits`, on a notebook that is right, one with everything that can go wrong, and what is none."""
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import pytest
 
 from halfbits import command
 from halfbits.grading.exercise import units
+from halfbits.grading.notebook import _Run, grade_notebook
 from tests import pristine
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = units()[0]
@@ -91,8 +96,8 @@ def test_each_exercise_has_a_verdict_and_the_status_is_1(graded):
         ("format_limits", "passed", "hold"),
         ("round_to_bfloat16", "error", "SyntaxError"),
         ("ulp", "failed", "not hold"),
-        ("update_is_lost", "error", "longer than 12 s"),
-        ("dot_with_fp32_accumulator", "error", "could not be interrupted"),
+        ("update_is_lost", "error", "longer than 12 s (--cell-seconds)"),
+        ("dot_with_fp32_accumulator", "error", "(--cell-seconds) and could not be interrupted"),
         ("choose_format", "failed", "not hold"),
     ],
 )
@@ -100,6 +105,37 @@ def test_a_verdict_for_each_kind_of_trouble(graded, name, outcome, words):
     verdict = graded[1][name]
     assert verdict["outcome"] == outcome, verdict
     assert words in verdict["summary"]
+
+
+def test_a_notebook_whose_kernel_does_not_start_in_time_has_its_verdicts_too(tmp_path):
+    never = "import sys, time\nif 'ipykernel_launcher' in sys.orig_argv: time.sleep(1000)\n"
+    (tmp_path / "sitecustomize.py").write_text(never)
+    path_first = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    path = ROOT / "exercises" / f"{UNIT.notebook}.ipynb"
+    grade = [sys.executable, "-m", "halfbits.command", "grade", "--seconds", "0.2", path]
+    done = subprocess.run(
+        grade,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path_first},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    verdicts = done.stdout.splitlines()[1:]
+    assert [verdict.split()[1] for verdict in verdicts] == list(UNIT.exercise_names)
+    assert verdicts[-1].endswith("the notebook's time, 0.2 s (--seconds), was over before it was graded.")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cell_that_the_notebooks_time_runs_out_on_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(_Run, "_note", lambda run, cell, cell_index: vars(run).update(sent=cell_index, deadline=0))
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("import time\ntime.sleep(1000)\ndef decode(*arguments): pass")]
+    nbformat.write(notebook, tmp_path / "slow.ipynb")
+    first, second, *_ = grade_notebook(tmp_path / "slow.ipynb")
+    assert first.summary == "code cell 1 was running when the notebook's time was over, 900 s (--seconds)."
+    assert second.summary == "the notebook's time, 900 s (--seconds), was over before it was graded."
 
 
 def test_a_wrong_answer_comes_with_its_diagnosis(graded):
@@ -126,3 +162,13 @@ def test_what_is_no_notebook_of_exercises_is_said(tmp_path, capsys, text):
 def test_reset_names_what_there_is(capsys):
     assert command.main(["reset", "no_such"]) == 2
     assert UNIT.notebook in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command_line", [["grade", "nowhere.ipynb", "--junit"], ["cards", "export"]])
+def test_a_file_that_cannot_be_written_is_said_before_the_work(tmp_path, capsys, command_line):
+    assert command.main([*command_line, str(tmp_path / "missing" / "file")]) == 2
+    assert command.main([*command_line, str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert f"there is no folder {tmp_path / 'missing'}. Make it first." in said.err
+    assert "Is a directory" in said.err
+    assert said.out == ""

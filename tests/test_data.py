@@ -10,6 +10,7 @@ import pytest
 
 from halfbits import data
 from halfbits.data import digits
+from tests.waiting import PATIENCE
 
 
 def test_the_digits_are_split_as_said():
@@ -61,7 +62,7 @@ def test_train_and_validation_together():
 
 def test_the_digits_need_no_tensorflow():
     code = "import sys; from halfbits import data; data.digits(); assert 'tensorflow' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
 @pytest.mark.tensorflow

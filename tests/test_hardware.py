@@ -9,6 +9,7 @@ import pytest
 
 from halfbits import hardware
 from halfbits.hardware import Gpu, Machine, accelerated, cpu_support, describe, fastest_in_training, gpu_support
+from tests.waiting import PATIENCE
 
 AVX2 = {"avx", "avx2", "fma", "f16c"}
 SKYLAKE = AVX2 | {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
@@ -245,7 +246,7 @@ def test_this_machine_is_described_without_tensorflow():
         "assert m.cores >= 1 and m.versions['NumPy'] and list(hardware.accelerated(m))[0] == 'CPU'; "
         "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_nothing_found_is_not_an_error(monkeypatch):

@@ -15,6 +15,7 @@ import pytest
 from halfbits.formats import FORMATS
 from halfbits.widgets.loss_scale_explorer import LossScaleExplorer, Step, replay
 from tests.javascript import in_node
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 DTYPES = {"fp16": np.float16, "bf16": ml_dtypes.bfloat16, "fp8_e5m2": ml_dtypes.float8_e5m2}
@@ -196,7 +197,7 @@ def test_import_is_light():
         "import sys, halfbits.widgets.loss_scale_explorer; "
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=PATIENCE)
 
 
 # ── JavaScript ──

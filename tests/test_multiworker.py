@@ -13,6 +13,7 @@ import pytest
 
 from halfbits import multiworker
 from halfbits.loopback import NOT_POSSIBLE
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def apart(code):
     """Runs Python code in a network of its own; what it prints."""
     command = [sys.executable, "-m", "halfbits.loopback", sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode == NOT_POSSIBLE:
         pytest.skip(f"no network namespaces here: {done.stderr}")
     assert done.returncode == 0, done.stderr
@@ -109,7 +110,7 @@ def test_one_step_is_refused_before_anything_starts(monkeypatch):
 
 def test_import_is_light():
     code = "import sys, halfbits.multiworker; assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=PATIENCE)
 
 
 @pytest.mark.tensorflow

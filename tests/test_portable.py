@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.loading import load
+from tests.waiting import PATIENCE
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "test_portable.py"
 MATRICES = "import numpy as np; x = np.ones((600, 600)); x @ x"
@@ -28,7 +29,8 @@ def portable():
 def threads_started(code, variables):
     environment = {name: value for name, value in os.environ.items() if "THREADS" not in name} | variables
     command = [sys.executable, "-c", code + COUNT]
-    return int(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()[-1])
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=PATIENCE)
+    return int(done.stdout.split()[-1])
 
 
 @pytest.mark.tensorflow

@@ -15,6 +15,7 @@ import pytest
 from halfbits.pruning import global_masks, magnitude_mask, n_of_m_mask, neuron_scores, sizes
 from halfbits.widgets.pruning_explorer import PruningExplorer, Result
 from tests.javascript import in_node
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPES = {"one": (8, 12), "two": (12, 8), "out": (8, 3)}
@@ -256,7 +257,7 @@ def test_import_is_light():
         "import sys, halfbits.widgets.pruning_explorer; "
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=PATIENCE)
 
 
 # ── JavaScript, in Node ──

@@ -14,6 +14,7 @@ import pytest
 from halfbits.quantization import error, grid
 from halfbits.widgets.quantization_explorer import QuantizationExplorer
 from tests.javascript import in_node
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = [
@@ -160,7 +161,7 @@ def test_import_is_light():
         "import sys, halfbits.widgets.quantization_explorer; "
         "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=PATIENCE)
 
 
 # ── JavaScript, in Node ──

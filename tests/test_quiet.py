@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from halfbits.quiet import hidden, stderr_kept_unless_it_fails
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.tensorflow
@@ -21,7 +22,7 @@ for dtype in "float32", "float16", "bfloat16":
 print(keras.backend.backend())
 print("own line", file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == "tensorflow\n"
     assert done.stderr == "own line\n"
 
@@ -37,7 +38,7 @@ import matplotlib.pyplot
 from halfbits.data import digits
 digits()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == "['keras']\n"
 
 
@@ -56,12 +57,12 @@ def test_what_is_hidden_comes_back(monkeypatch):
 
 def test_what_is_written_is_dropped(capfd):
     with stderr_kept_unless_it_fails():
-        subprocess.run([sys.executable, "-c", "import os; os.write(2, b'noise')"], check=True)
+        subprocess.run([sys.executable, "-c", "import os; os.write(2, b'noise')"], check=True, timeout=PATIENCE)
     assert capfd.readouterr().err == ""
 
 
 def test_what_is_written_before_a_failure_is_kept(capfd):
     failing = [sys.executable, "-c", "import os; os.write(2, b'the reason'); os._exit(1)"]
     with pytest.raises(subprocess.CalledProcessError), stderr_kept_unless_it_fails():
-        subprocess.run(failing, check=True)
+        subprocess.run(failing, check=True, timeout=PATIENCE)
     assert capfd.readouterr().err == "the reason"

@@ -30,6 +30,7 @@ from halfbits.widgets.explorer.explorer import sources
 from tests import pristine
 from tests.browser.conftest import Lab
 from tests.loading import load
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -269,6 +270,8 @@ def test_the_environment_weakens_no_setting():
 
 
 def test_the_lock_is_audited_with_hashes():
-    done = subprocess.run(["make", "-n", "audit"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "audit"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     assert "--strict" in done.stdout
     assert "--require-hashes" in done.stdout

@@ -11,6 +11,7 @@ import pytest
 
 from halfbits import command
 from halfbits.update import NotUpdated, _Git, dated_copy, update
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 EXERCISE, LESSON = "exercises/01_unit.ipynb", "notebooks/01_unit.ipynb"
@@ -27,7 +28,7 @@ def settings(tmp_path, monkeypatch):
 
 
 def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=PATIENCE)
     return done.stdout
 
 
@@ -84,7 +85,9 @@ def test_an_edited_exercise_is_kept_beside_the_new_one(origin, clone, committed)
     if committed:
         commit(clone)
     publish(origin)
-    refused = subprocess.run(["git", "pull", "--no-rebase"], cwd=clone, capture_output=True, check=False)
+    refused = subprocess.run(
+        ["git", "pull", "--no-rebase"], cwd=clone, capture_output=True, check=False, timeout=PATIENCE
+    )
     assert refused.returncode  # or this command would not be needed
     if committed:
         git(clone, "merge", "--abort")
@@ -170,7 +173,9 @@ run = update._Git._run
 update._Git._run = lambda self, *words: os._exit(9) if {step!r} in words else run(self, *words)
 update.update(Path(sys.argv[1]))
 """
-    killed = subprocess.run([sys.executable, "-c", program, str(clone)], cwd=ROOT, env={**os.environ}, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(clone)], cwd=ROOT, env={**os.environ}, check=False, timeout=PATIENCE
+    )
     assert killed.returncode == 9
     update(clone)
     assert source(clone / EXERCISE) == "the better stub"

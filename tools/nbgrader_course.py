@@ -20,7 +20,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from halfbits.grading.notebook import _checked
+from halfbits.grading.notebook import checked_exercise
 
 CONFIG = Path(__file__).with_name("nbgrader_config.py")
 # Nobody has measured what an exercise asks of a student, so none counts more than another.
@@ -46,7 +46,7 @@ def assignment(target: build.Target) -> NotebookNode:
             if answer:
                 raise ValueError(f"{target.source}: no check stands between two answers:\n{original.source}")
             cell.source, answer = original.source, cell
-        elif cell.cell_type == "code" and (name := _checked(cell.source)):
+        elif cell.cell_type == "code" and (name := checked_exercise(cell.source)):
             if not answer:
                 raise ValueError(f"{target.source}: no answer stands before check({name})")
             answer.metadata["nbgrader"] = _metadata(f"answer_{name}", solution=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from halfbits.grading import store
 from halfbits.grading.display import Code, Dashboard, Text, show
-from halfbits.grading.exercise import UnknownExercise, find
+from halfbits.grading.exercise import UnknownExercise, find_for
 from halfbits.grading.grade import grade
 from halfbits.grading.report import CheckFailed, Report
 
@@ -55,7 +55,7 @@ def hint(answer) -> None:
     Raises:
         UnknownExercise: there is no exercise of this name.
     """
-    exercise = find(_name(answer))
+    exercise = find_for(answer)
     shown = min(store.read().get(exercise.name, {}).get("hints", 0) + 1, len(exercise.hints))
     lines = [f"Hint {i} of {len(exercise.hints)}: {text}" for i, text in enumerate(exercise.hints[:shown], 1)]
     if shown == len(exercise.hints):
@@ -73,7 +73,7 @@ def reveal(answer) -> None:
     Raises:
         UnknownExercise: there is no exercise of this name.
     """
-    exercise = find(_name(answer))
+    exercise = find_for(answer)
     note = _record(exercise.name, lambda entry: entry.setdefault("revealed", store.now()))
     show(Code(exercise.solution))
     if note:
@@ -87,10 +87,6 @@ def progress() -> None:
     problem = store.problem()
     rest = (cards.standing(), interview.standing(), *([problem] if problem else []))
     show(Dashboard(store.read(), rest))
-
-
-def _name(answer) -> str:
-    return answer if isinstance(answer, str) else getattr(answer, "__name__", type(answer).__name__)
 
 
 def _record(exercise: str, change) -> str | None:

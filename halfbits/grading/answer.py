@@ -45,7 +45,7 @@ class Call:
         failed: whether that did not hold.
     """
 
-    def __init__(self, name: str, arguments: tuple, formats: dict[str, Callable], budget: Budget):
+    def __init__(self, name: str, arguments: tuple, formats: dict[int, Callable], budget: Budget):
         self._name = name
         self._budget = budget
         self._formats = formats

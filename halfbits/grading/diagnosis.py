@@ -193,15 +193,18 @@ def forbidden_shortcut(function: Callable, forbidden: tuple[str, ...]) -> str | 
 
 
 def _mentions(code: CodeType) -> tuple[set[str], set[str], set[str]]:
-    """Global names, string constants, and imports and attributes of a code object and those inside it."""
+    """Global names, string constants, and imports and attributes of a code object and those inside it.
+
+    A string counts where it is loaded, which a function's docstring never is; that may name anything.
+    """
     names, strings, paths = set(), set(), set()
-    # Constant 0 of a function may be its docstring, which may name anything.
-    strings.update(constant for constant in code.co_consts[1:] if isinstance(constant, str))
     for step in dis.get_instructions(code):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names.add(step.argval)
         elif step.opname in ("IMPORT_NAME", "LOAD_ATTR", "LOAD_METHOD"):
             paths.add(step.argval)
+        elif step.opname in ("LOAD_CONST", "RETURN_CONST") and isinstance(step.argval, str):
+            strings.add(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             for mine, inner in zip((names, strings, paths), _mentions(constant), strict=True):

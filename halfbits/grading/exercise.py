@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import inspect
 import sys
 import textwrap
 from collections.abc import Callable
@@ -58,8 +59,28 @@ def find(name: str) -> Exercise:
         return Exercise(name, known[name])
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        raise UnknownExercise(f"No exercise is called {name!r}. Did you mean {near[0]!r}? Rename your function.")
+        raise UnknownExercise(f"No exercise is called {name!r}. Did you mean {near[0]!r}?")
     raise UnknownExercise(f"No exercise is called {name!r}. The exercises are: {', '.join(known)}.")
+
+
+def find_for(answer) -> Exercise:
+    """The exercise that an answer is for, by its own name; or of the name that a string is.
+
+    Raises:
+        UnknownExercise: there is none; the message says what to do.
+    """
+    if isinstance(answer, str):
+        return find(answer)
+    name = str(getattr(answer, "__name__", ""))
+    if not name.isidentifier():  # a lambda, a functools.partial, an object that can be called
+        raise UnknownExercise(
+            "Your answer has no name that says which exercise it is for. Write it with `def` and the exercise's name, "
+            "as in `def decode(...)`."
+        )
+    try:
+        return find(name)
+    except UnknownExercise as error:
+        raise UnknownExercise(f"{error} Rename your {'class' if inspect.isclass(answer) else 'function'}.") from None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import inspect
 import time
 
 from halfbits.grading.answer import Answer, own_codes
-from halfbits.grading.exercise import Exercise, UnknownExercise, find
+from halfbits.grading.exercise import Exercise, UnknownExercise, find, find_for
 from halfbits.grading.guard import Budget, random_numbers_kept, threads_ended
 from halfbits.grading.report import Check, Report
 
@@ -35,14 +35,13 @@ def _grade(answer, name: str | None) -> Report:
             name or "check",
             f"this is a value of type {type(answer).__name__}. Pass your function.",
         )
-    name = name or getattr(answer, "__name__", type(answer).__name__)
     try:
-        exercise = find(name)
+        exercise = find(name) if name else find_for(answer)
     except UnknownExercise as error:
-        return _no_answer(name, str(error))
+        return _no_answer(name or getattr(answer, "__name__", "check"), str(error))
     if inspect.isclass(answer) != exercise.wants_class:
         asked, given = ("class", "function") if exercise.wants_class else ("function", "class")
-        return _no_answer(name, f"this is a {given}, and the exercise asks for a {asked}.")
+        return _no_answer(exercise.name, f"this is a {given}, and the exercise asks for a {asked}.")
     return _grade_on(exercise, answer)
 
 

@@ -11,6 +11,7 @@ import math
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -224,8 +225,8 @@ class ProcessState:
             os.environ.update(
                 {os.environ.decodekey(k): os.environ.decodevalue(v) for k, v in self._environment.items()}
             )
-        if os.getcwd() != self._folder:
-            os.chdir(self._folder)
+        with contextlib.suppress(FileNotFoundError):  # the answer has deleted it
+            os.chdir(self._folder)  # without asking where we are, which may be nowhere
         sys.path[:] = self._path
         sys.setrecursionlimit(self._recursion)
         (gc.enable if self._collects else gc.disable)()
@@ -266,9 +267,10 @@ def _ends_only_children(real: Callable, parent: int) -> Callable:
 
 def _keeps_the_alarm(real: Callable) -> Callable:
     """What could switch the grader's alarm off, for an answer."""
+    always = real.__name__ == "alarm"  # which gets seconds; the others are told which signal or timer
 
-    def refuse(which=signal.SIGALRM, *arguments):
-        if which in (signal.SIGALRM, signal.ITIMER_REAL):
+    def refuse(which, *arguments):
+        if always or which in (signal.SIGALRM, signal.ITIMER_REAL):
             raise RuntimeError("the grader keeps time with this alarm")
         return real(which, *arguments)
 
@@ -293,7 +295,15 @@ def _remembers_children(real: Callable, children: list[int]) -> Callable:
     return fork
 
 
-def _replacements(parent: int, children: list[int]) -> list[tuple[ModuleType, str, Callable]]:
+def _remembers_programs(real: Callable, children: list[int]) -> Callable:
+    def start(program, *arguments, **named):
+        real(program, *arguments, **named)
+        children.append(program.pid)
+
+    return start
+
+
+def _replacements(parent: int, children: list[int]) -> list[tuple[ModuleType | type, str, Callable]]:
     """What an answer gets instead of the functions with which it could end this process or lame its clock."""
     ends = [
         (os, name, _ends_only_children(getattr(os, name), parent)) for name in ("_exit", "abort", "execv", "execve")
@@ -302,19 +312,22 @@ def _replacements(parent: int, children: list[int]) -> list[tuple[ModuleType, st
     if not hasattr(signal, "setitimer"):  # Windows
         return ends
     clocks = [(signal, name, _keeps_the_alarm(getattr(signal, name))) for name in ("signal", "setitimer", "alarm")]
-    return [*ends, *clocks, (os, "fork", _remembers_children(os.fork, children))]
+    fork = os, "fork", _remembers_children(os.fork, children)
+    program = subprocess.Popen, "__init__", _remembers_programs(subprocess.Popen.__init__, children)
+    return [*ends, *clocks, fork, program]
 
 
 @contextlib.contextmanager
 def kernel_kept():
     """Let no call of an answer end this process, stop its clock, come back twice from a fork or leave children.
 
-    This is no sandbox: it holds against what an answer does by its way, not against one that means harm. `halfbits
-    grade` runs a notebook in a kernel of its own.
+    Children are what it forks or starts with `subprocess`, not what those start in turn. This is no sandbox: it holds
+    against what an answer does by its way, not against one that means harm. `halfbits grade` runs a notebook in a
+    kernel of its own.
     """
     parent, children = os.getpid(), []
     replacements = _replacements(parent, children)
-    real = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    real = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
     _set(replacements)
     try:
         yield
@@ -326,9 +339,9 @@ def kernel_kept():
             _end_child(child)
 
 
-def _set(attributes: list[tuple[ModuleType, str, Callable]]) -> None:
-    for module, name, value in attributes:
-        setattr(module, name, value)
+def _set(attributes: list[tuple[ModuleType | type, str, Callable]]) -> None:
+    for owner, name, value in attributes:
+        setattr(owner, name, value)
 
 
 def _end_child(process: int) -> None:

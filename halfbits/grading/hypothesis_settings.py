@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from contextlib import contextmanager
 
 import hypothesis.configuration
 import platformdirs
 from hypothesis import HealthCheck, Phase, settings
 
+
+def _folder() -> str:
+    """What Hypothesis may write to: in the user's cache, or a temporary folder for a user without a home."""
+    try:
+        folder = platformdirs.user_cache_dir("halfbits", appauthor=False)
+    except RuntimeError:  # from platformdirs, of late; it gave a path that begins with ~ before
+        folder = "~"
+    if folder.startswith("~"):
+        folder = tempfile.mkdtemp(prefix="halfbits-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 # Hypothesis would leave a folder of its own beside the learner's notebooks.
-hypothesis.configuration.set_hypothesis_home_dir(platformdirs.user_cache_dir("halfbits", appauthor=False))
+hypothesis.configuration.set_hypothesis_home_dir(_folder())
 settings.register_profile(
     "halfbits",
     database=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import atexit
 import contextlib
 import os
 import re
@@ -70,7 +71,7 @@ def grade_notebook(path: Path, cell_seconds: float = 120, seconds: float = 900) 
     except Exception as error:  # nbformat raises many
         raise ValueError(f"{path} cannot be read as a notebook: {error}") from None
     unit = _unit_of(notebook, path)
-    run = _Run(notebook, unit, path.parent, cell_seconds, time.monotonic() + seconds)
+    run = _Run(notebook, unit, path.parent, cell_seconds, seconds)
     while run.once():
         pass
     return [run.verdict(name) for name in unit.exercise_names]
@@ -101,7 +102,7 @@ def _unit_of(notebook: NotebookNode, path: Path) -> Unit:
     return unit
 
 
-def _checked(source: str) -> str | None:
+def checked_exercise(source: str) -> str | None:
     """The exercise that a cell checks, where it does nothing else."""
     with contextlib.suppress(SyntaxError):
         match ast.parse(source).body:
@@ -113,13 +114,14 @@ def _checked(source: str) -> str | None:
 class _Run:
     """A notebook that is run until every exercise has its verdict, or no other way is left to get one."""
 
-    def __init__(self, notebook: NotebookNode, unit: Unit, folder: Path, cell_seconds: float, deadline: float):
-        self.folder, self.cell_seconds, self.deadline = folder, cell_seconds, deadline
+    def __init__(self, notebook: NotebookNode, unit: Unit, folder: Path, cell_seconds: float, seconds: float):
+        self.folder, self.cell_seconds, self.seconds = folder, cell_seconds, seconds
+        self.deadline = time.monotonic() + seconds
         self.token = secrets.token_hex()
         self.verdicts: dict[str, Verdict] = {}
         self.troubles: dict[int, str] = {}
         self.sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-        self.graded = [_checked(source) for source in self.sources]
+        self.graded = [checked_exercise(source) for source in self.sources]
         for name in unit.exercise_names:
             if name not in self.graded:
                 self.sources.append("")
@@ -134,10 +136,16 @@ class _Run:
         self._read(notebook)
         if not ended or self.sent in self.left_out:
             return False
-        self.troubles[self.sent] = "ended the kernel"
-        if time.monotonic() > self.since + self.cell_seconds:
-            self.troubles[self.sent] = f"took longer than {self.cell_seconds:g} s and could not be interrupted"
-        return time.monotonic() < self.deadline
+        now = time.monotonic()
+        self.troubles[self.sent] = self._why_ended(now)
+        return now < self.deadline
+
+    def _why_ended(self, now: float) -> str:
+        if now >= self.deadline:
+            return f"was running when the notebook's time was over, {self.seconds:g} s (--seconds)"
+        if now > self.since + self.cell_seconds:
+            return f"took longer than {self.cell_seconds:g} s (--cell-seconds) and could not be interrupted"
+        return "ended the kernel"
 
     @property
     def left_out(self) -> set[int]:
@@ -155,7 +163,9 @@ class _Run:
                 return Verdict(name, "error", f"code cell {index + 1} {self.troubles[index]}.")
         if found:
             return found
-        return Verdict(name, "error", "the time for the notebook was over before it was graded.")
+        return Verdict(
+            name, "error", f"the notebook's time, {self.seconds:g} s (--seconds), was over before it was graded."
+        )
 
     def _source(self, index: int) -> str:
         name = self.graded[index]
@@ -166,7 +176,7 @@ class _Run:
         return self.sources[index]
 
     async def _execute(self, notebook: NotebookNode) -> bool:
-        """Whether the kernel came to an end before its time."""
+        """Whether the kernel came to an end before the notebook did."""
         with tempfile.TemporaryDirectory() as home:
             client = NotebookClient(
                 notebook,
@@ -179,10 +189,14 @@ class _Run:
             )
             client.log.disabled = True  # what it says of cells that take too long stands in the verdicts
             running = asyncio.ensure_future(client.async_execute(env={**os.environ, "HALFBITS_HOME": home}))
+            expected: type[Exception] = DeadKernelError
             while not (await asyncio.wait([running], timeout=1))[0]:
                 if time.monotonic() > min(self.since + self.cell_seconds + _GRACE_SECONDS, self.deadline):
                     await ensure_async(client.km.shutdown_kernel(now=True))
-            with contextlib.suppress(DeadKernelError):
+                    expected = RuntimeError  # what is raised of a kernel that had not answered yet
+            # nbclient forgets this in such a case, and at the exit it would fail.
+            atexit.unregister(client._cleanup_kernel)
+            with contextlib.suppress(expected):
                 running.result()
                 return False
         return True
@@ -200,5 +214,5 @@ class _Run:
                 if output.output_type == "error":
                     problem = f"raised {output.ename}: {output.evalue}" if output.evalue else f"raised {output.ename}"
                     if output.ename == "KeyboardInterrupt":
-                        problem += f", since it took longer than {self.cell_seconds:g} s"
+                        problem += f", since it took longer than {self.cell_seconds:g} s (--cell-seconds)"
                     self.troubles.setdefault(index, problem.splitlines()[0].rstrip("."))

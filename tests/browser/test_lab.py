@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from tests.browser.conftest import ROOT, Lab
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -107,9 +108,10 @@ def test_a_server_that_does_not_stop_is_ended(tmp_path):
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     lab = Lab(tmp_path, tmp_path / "home", [sys.executable, "-c", deaf])
     lab.patience = 0.5
-    while "deaf" not in lab.log.read_text():
-        assert lab._process.poll() is None
-    lab.stop()
+    try:
+        wait_until(lambda: "deaf" in lab.log.read_text(), lab._process)
+    finally:
+        lab.stop()
     assert lab._process.poll() == -signal.SIGKILL
 
 

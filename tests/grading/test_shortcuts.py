@@ -32,6 +32,26 @@ def by_dtype_name(x):
     return x.astype("bfloat16").astype(np.float32)
 
 
+def by_dtype_name_in_a_generator(x):
+    return np.array(list(v.astype("bfloat16") for v in x.ravel())).astype(np.float32).reshape(x.shape)
+
+
+def by_dtype_name_in_a_list(x):
+    return np.array([v.astype("bfloat16") for v in x.ravel()]).astype(np.float32).reshape(x.shape)
+
+
+def by_dtype_name_in_a_lambda(x):
+    return (lambda value: value.astype("bfloat16"))(x).astype(np.float32)
+
+
+def by_dtype_name_of_a_helper(x):
+    return x.astype(dtype_name()).astype(np.float32)
+
+
+def dtype_name():
+    return "bfloat16"
+
+
 def helper(x):
     return x.astype(ml_dtypes.bfloat16)
 
@@ -69,6 +89,10 @@ SHORTCUTS = [
     by_name_imported,
     by_import_inside,
     by_dtype_name,
+    by_dtype_name_in_a_generator,
+    by_dtype_name_in_a_list,
+    by_dtype_name_in_a_lambda,
+    by_dtype_name_of_a_helper,
     by_helper,
     by_inner_function,
     by_lambda_default,
@@ -90,6 +114,17 @@ def test_naming_it_in_the_docstring_is_allowed():
     def documented(x):
         """Rounds to bfloat16, as ml_dtypes would."""
         return RIGHT(x)
+
+    assert grade(documented, "round_to_bfloat16").passed
+
+
+def test_naming_it_in_the_docstring_of_an_inner_function_is_allowed():
+    def documented(x):
+        def inner():
+            """bfloat16"""
+            return RIGHT(x)
+
+        return inner()
 
     assert grade(documented, "round_to_bfloat16").passed
 

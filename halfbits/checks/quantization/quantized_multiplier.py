@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfbits.checks.cases import hold_each
 from halfbits.grading.exercise import misconception
 from halfbits.grading.values import difference, in_powers_of_two, show
 
@@ -32,20 +33,16 @@ def acceptable(number):
 
 
 def hold(answer, numbers):
-    """Hold the answer on all numbers, and report the first that fails."""
-    first = None
-    for number in numbers:
-        call = answer(number)
-        wanted = acceptable(number)
-        chosen = next((pair for pair in wanted if difference(call.returned, pair) is None), wanted[0])
-        try:
-            call.equals(chosen, because=what_it_makes)
-            if not all(map(is_integer, call.returned)):
-                call.fail("an integer is asked for, and this is a float of the same value")
-        except AssertionError as mismatch:
-            first = first or mismatch
-    if first:
-        raise first
+    """Hold the answer on all numbers."""
+    hold_each(answer, ((number,) for number in numbers), hold_one)
+
+
+def hold_one(call):
+    wanted = acceptable(*call.arguments)
+    chosen = next((pair for pair in wanted if difference(call.returned, pair) is None), wanted[0])
+    call.equals(chosen, because=what_it_makes)
+    if not all(map(is_integer, call.returned)):
+        call.fail("an integer is asked for, and this is a float of the same value")
 
 
 def is_integer(number):
