@@ -20,6 +20,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The stamp is taken for new, lest a test make the environment anew; the server takes a free port.
+MAKE_LAB = ["make", "-C", str(ROOT), f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.made", "lab"]
+MAKE_LAB += ["PORT=0", "BROWSER=no", "OPTIONS=--allow-root"]
 _NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
 
 

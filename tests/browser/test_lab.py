@@ -2,14 +2,13 @@
 
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.browser.conftest import ROOT, Lab
+from tests.browser.conftest import MAKE_LAB, ROOT, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -88,11 +87,7 @@ class Notebook:
 
 
 def test_make_lab_leads_to_the_start_page(browser, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = "OPTIONS=--allow-root" if os.geteuid() == 0 else "OPTIONS="
-    lab = Lab(ROOT, tmp_path / "home", ["make", "lab", f"PORT={port}", "BROWSER=no", options])
+    lab = Lab(ROOT, tmp_path / "home", MAKE_LAB)
     try:
         notebook = Notebook(browser, lab.address())
         assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
