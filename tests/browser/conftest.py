@@ -1,5 +1,6 @@
 """One Chromium for all browser tests, and a JupyterLab that serves a copy of the course."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -84,18 +85,26 @@ class Lab:
     def address(self, notebook: str | None = None) -> str:
         """The address, token included, of a notebook, or of the page that the server opens by itself."""
         deadline = time.monotonic() + 120
-        while not (found := list(self._runtime.glob("jpserver-*.json"))):
+        while not (server := self._description()):
             assert time.monotonic() < deadline, self.log.read_text()
             assert self._process.poll() is None, self.log.read_text()
             time.sleep(0.2)
-        server = json.loads(found[0].read_text())
         assert server["token"], "JupyterLab runs without a token"
         assert server["hostname"] in ("localhost", "127.0.0.1"), "JupyterLab listens on more than loopback"
         path = f"lab/tree/{notebook}" if notebook else ""
         return f"{server['url']}{path}?token={server['token']}"
 
+    def _description(self) -> dict | None:
+        """What the server has written of itself; None as long as it has not, or not to the end."""
+        for path in self._runtime.glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError):
+                return json.loads(path.read_text())
+        return None
+
     def stop(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        # One that is gone already has failed the test, and its log is to be the last word.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(self.patience)
         except subprocess.TimeoutExpired:

@@ -86,6 +86,15 @@ class Notebook:
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
 
+def test_a_server_that_ends_as_it_starts_shows_its_log(tmp_path):
+    starts = "import os, pathlib; folder = pathlib.Path(os.environ['JUPYTER_RUNTIME_DIR']); folder.mkdir()\n"
+    starts += "(folder / 'jpserver-1.json').write_text('{'); print('the port is taken')"
+    lab = Lab(tmp_path, tmp_path / "home", [sys.executable, "-c", starts])
+    with pytest.raises(AssertionError, match="the port is taken"):
+        lab.address()
+    lab.stop()
+
+
 def test_make_lab_leads_to_the_start_page(browser, tmp_path):
     lab = Lab(ROOT, tmp_path / "home", MAKE_LAB)
     try:
