@@ -50,7 +50,7 @@ def browser():
 
 
 class Lab:
-    """A running JupyterLab with its own settings, workspaces and progress.
+    """A running JupyterLab with nothing of the developer's own: configuration, history, settings, progress.
 
     Args:
         folder: what it serves.
@@ -70,6 +70,9 @@ class Lab:
         environment = {
             **os.environ,
             "HALFBITS_HOME": str(home / "progress"),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
