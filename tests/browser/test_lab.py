@@ -1,6 +1,8 @@
 """The course in a real JupyterLab in a real browser, as a learner goes through it."""
 
+import contextlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -41,9 +43,8 @@ class Notebook:
         """Run the first cell that holds this text, wait for its end, and return it."""
         cell = self.cell(text).first
         cell.locator(".cm-content").click()
-        self.page.keyboard.press("Shift+Enter")
-        cell.locator(".jp-InputPrompt:has-text('[*]')").wait_for(state="detached")
-        self._idle()
+        with self._running(cell):
+            self.page.keyboard.press("Shift+Enter")
         return cell
 
     def write(self, text: str, source: str) -> None:
@@ -58,20 +59,28 @@ class Notebook:
             self.page.locator(f".lm-Menu-itemLabel:text-is('{name}')").click()
 
     def run_all(self) -> None:
-        self.menu("Run", "Run All Cells")
-        self.page.wait_for_function(
-            """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]
-                .every((prompt) => /\\[\\d+\\]/.test(prompt.innerText))"""
-        )
+        with self._running(self.page.locator(".jp-Notebook .jp-CodeCell")):
+            self.menu("Run", "Run All Cells")
+
+    @contextlib.contextmanager
+    def _running(self, cells):
+        """Wait for the end of what is started here; the cells may have numbers of an earlier run, which go first."""
+        prompts = cells.locator(".jp-InputPrompt")
+        prompts.evaluate_all("prompts => prompts.forEach((prompt) => (prompt.textContent = ''))")
+        yield
+        for prompt in prompts.all():
+            prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for(state="attached")
         self._idle()
 
     def restart(self) -> None:
         self.menu("Kernel", "Restart Kernel…")
-        self.page.locator(".jp-Dialog button:has-text('Restart')").click()
+        # Until the server has answered, "Idle" may be what the kernel was before.
+        with self.page.expect_response(re.compile("/api/kernels/.*/restart")):
+            self.page.locator(".jp-Dialog button:has-text('Restart')").click()
         self._idle()
 
     def _idle(self) -> None:
-        self.page.wait_for_timeout(300)
+        # [data-status=idle] is there before the kernel is; the status bar's word is not.
         self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
 
     def troubles(self) -> list[str]:
