@@ -24,6 +24,7 @@ FLAGS = [
 # The stamp is taken for new, lest a test make the environment anew; the server takes a free port.
 MAKE_LAB = ["make", "-C", str(ROOT), f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.made", "lab"]
 MAKE_LAB += ["PORT=0", "BROWSER=no", "OPTIONS=--allow-root"]
+PATIENCE = 120_000  # ms; a busy machine takes long to start a kernel
 _NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
 
 
@@ -125,3 +126,17 @@ def lab(tmp_path):
     running = Lab(course, tmp_path / "home")
     yield running
     running.stop()
+
+
+@contextlib.contextmanager
+def window(browser):
+    """Where pages of a JupyterLab are opened. It closes before the server stops, so that nothing asks it by then."""
+    with browser.new_context(viewport={"width": 1280, "height": 1400}) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
+
+
+@pytest.fixture
+def context(browser, lab):
+    with window(browser) as opened:
+        yield opened

@@ -10,11 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.browser.conftest import MAKE_LAB, ROOT, Lab
+from tests.browser.conftest import MAKE_LAB, ROOT, Lab, window
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 120_000  # ms; a busy machine takes long to start a kernel
 
 TRUNCATES = """def round_to_bfloat16(x):
     return (x.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
@@ -27,14 +25,21 @@ ROUNDS = """def round_to_bfloat16(x):
 
 
 class Notebook:
-    """A notebook open in JupyterLab, driven as a person drives it: clicks and keys."""
+    """A notebook open in JupyterLab, driven as a person drives it: clicks and keys.
 
-    def __init__(self, browser, address: str):
-        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        self.page.set_default_timeout(PATIENCE)
-        self.page.goto(address)
-        # [data-status=idle] is there before the kernel is; the status bar's word is not.
-        self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
+    Args:
+        page: the browser's, on its way to the notebook. A server that stops in the middle of that may hang.
+    """
+
+    def __init__(self, page):
+        self.page = page
+        self._idle()
+
+    @classmethod
+    def open(cls, context, address: str):
+        page = context.new_page()
+        page.goto(address)
+        return cls(page)
 
     def cell(self, text: str):
         return self.page.locator(".jp-Notebook .jp-CodeCell", has=self.page.locator(f".cm-content:has-text('{text}')"))
@@ -107,11 +112,12 @@ def test_a_server_that_ends_as_it_starts_shows_its_log(tmp_path):
 def test_make_lab_leads_to_the_start_page(browser, tmp_path):
     lab = Lab(ROOT, tmp_path / "home", MAKE_LAB)
     try:
-        notebook = Notebook(browser, lab.address())
-        assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
-        assert notebook.page.locator(".jp-Notebook h1").first.inner_text().startswith("Half the Bits")
-        notebook.shoot("start_page")
-        assert notebook.page.locator(".Toastify__toast").count() == 0
+        with window(browser) as context:
+            notebook = Notebook.open(context, lab.address())
+            assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
+            assert notebook.page.locator(".jp-Notebook h1").first.inner_text().startswith("Half the Bits")
+            notebook.shoot("start_page")
+            assert notebook.page.locator(".Toastify__toast").count() == 0
     finally:
         lab.stop()
 
@@ -127,15 +133,15 @@ def test_a_server_that_does_not_stop_is_ended(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["00_start_here", "02_number_formats"])
-def test_a_lesson_runs_from_top_to_bottom(browser, lab, name):
-    notebook = Notebook(browser, lab.address(f"notebooks/{name}.ipynb"))
+def test_a_lesson_runs_from_top_to_bottom(context, lab, name):
+    notebook = Notebook.open(context, lab.address(f"notebooks/{name}.ipynb"))
     notebook.run_all()
     assert notebook.troubles() == []
     notebook.shoot(name)
 
 
-def test_a_flipped_bit_reaches_the_kernel(browser, lab):
-    notebook = Notebook(browser, lab.address("notebooks/02_number_formats.ipynb"))
+def test_a_flipped_bit_reaches_the_kernel(context, lab):
+    notebook = Notebook.open(context, lab.address("notebooks/02_number_formats.ipynb"))
     notebook.run_all()
     widget = notebook.page.locator(".bit-layout").first
     widget.locator("[data-format='fp16'] [data-bit='15']").click()
@@ -171,21 +177,21 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(browser, lab, name):
+def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(context, lab, name):
     made, target, key, trait, expected = KEYS[name]
     show = f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget"
     read = f"print(widget.{trait})"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (show, read)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / "keys.ipynb")
-    notebook = Notebook(browser, lab.address("keys.ipynb"))
+    notebook = Notebook.open(context, lab.address("keys.ipynb"))
     notebook.run_all()
     notebook.page.locator(f".jp-OutputArea-output {target}").first.press(key)
     assert expected in notebook.run(read).inner_text().splitlines()
 
 
-def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):
-    notebook = Notebook(browser, lab.address("exercises/01_number_formats.ipynb"))
+def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(context, lab):
+    notebook = Notebook.open(context, lab.address("exercises/01_number_formats.ipynb"))
     notebook.run("from halfbits.grading import")
     unattempted = notebook.run("check(round_to_bfloat16)")
     assert "NameError" in unattempted.inner_text()  # the cell that defines it has not been run

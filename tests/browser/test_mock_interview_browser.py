@@ -21,8 +21,8 @@ def progress_of(lab):
     return json.loads((lab.folder.parent / "home" / "progress" / "progress.json").read_text())
 
 
-def test_an_interview_from_level_to_summary_with_the_keyboard_alone(browser, lab):
-    notebook = Notebook(browser, lab.address(LESSON))
+def test_an_interview_from_level_to_summary_with_the_keyboard_alone(context, lab):
+    notebook = Notebook.open(context, lab.address(LESSON))
     notebook.run("MockInterview()")
     page, keys = notebook.page, notebook.page.keyboard
     widget = page.locator(".mock-interview").first
@@ -60,14 +60,15 @@ def test_an_interview_from_level_to_summary_with_the_keyboard_alone(browser, lab
     assert all(answer["text"] for answer in entry["answers"].values())
     link = widget.locator(".mi-study a").first
     heading = link.inner_text()
-    with page.context.expect_page() as opened:
+    with context.expect_page() as opened:
         link.press("Enter")
-    opened.value.locator(f"#jp-main-dock-panel .lm-TabBar-tabLabel:has-text('{heading[7:9]}_')").wait_for()
+    lesson = Notebook(opened.value)
+    lesson.page.locator(f"#jp-main-dock-panel .lm-TabBar-tabLabel:has-text('{heading[7:9]}_')").wait_for()
     assert notebook.troubles() == []
 
 
-def test_what_was_typed_outlives_tab_and_kernel(browser, lab):
-    notebook = Notebook(browser, lab.address(LESSON))
+def test_what_was_typed_outlives_tab_and_kernel(context, lab):
+    notebook = Notebook.open(context, lab.address(LESSON))
     notebook.run("MockInterview()")
     widget = notebook.page.locator(".mock-interview").first
     widget.get_by_role("button", name="Begin").click()
@@ -76,7 +77,7 @@ def test_what_was_typed_outlives_tab_and_kernel(browser, lab):
     shown = widget.locator(".mi-question").inner_text()
     notebook.page.close()
 
-    notebook = Notebook(browser, lab.address(LESSON))
+    notebook = Notebook.open(context, lab.address(LESSON))
     notebook.restart()
     notebook.run("MockInterview()")
     widget = notebook.page.locator(".mock-interview").first
@@ -87,8 +88,8 @@ def test_what_was_typed_outlives_tab_and_kernel(browser, lab):
     assert widget.locator(".mi-question").inner_text() == shown
 
 
-def test_a_review_with_the_keyboard(browser, lab):
-    notebook = Notebook(browser, lab.address(LESSON))
+def test_a_review_with_the_keyboard(context, lab):
+    notebook = Notebook.open(context, lab.address(LESSON))
     cell = notebook.run("review()")
     page = notebook.page
     cell.get_by_role("button", name="Show the answer").focus()
