@@ -15,6 +15,11 @@ pytestmark = pytest.mark.browser
 
 EXPLAIN = next(question for question in load() if isinstance(question, Explain))
 LESSON = "notebooks/08_mock_interview.ipynb"
+# The lesson's cell with a draw that stays; while the bank stays too, it has questions of both kinds.
+SAME_QUESTIONS = """import random
+from halfbits.widgets import MockInterview
+MockInterview(random.Random(1))
+"""
 
 
 def progress_of(lab):
@@ -23,7 +28,8 @@ def progress_of(lab):
 
 def test_an_interview_from_level_to_summary_with_the_keyboard_alone(context, lab):
     notebook = Notebook.open(context, lab.address(LESSON))
-    notebook.run("MockInterview()")
+    notebook.write("MockInterview()", SAME_QUESTIONS)
+    notebook.run("MockInterview(random")
     page, keys = notebook.page, notebook.page.keyboard
     widget = page.locator(".mock-interview").first
     notebook.shoot("mock_interview_start")
@@ -39,13 +45,12 @@ def test_an_interview_from_level_to_summary_with_the_keyboard_alone(context, lab
         if place == 1:
             notebook.shoot("mock_interview_question")
         keys.press("Control+Enter")
-        try:
-            widget.get_by_text("You said").wait_for(timeout=5000)
-        except Exception:  # a number may be refused as it stands here
+        if widget.locator("input.mi-box").count():  # for a number, which these words are not
+            widget.locator(".mi-saved", has_text="is no number").wait_for()
             keys.press("Control+A")
             keys.type("8")
             keys.press("Control+Enter")
-            widget.get_by_text("You said").wait_for()
+        widget.get_by_text("You said").wait_for()
         for box in widget.get_by_role("checkbox").all()[:2]:
             box.press("Space")
         if place == 1:
