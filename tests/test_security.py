@@ -4,13 +4,13 @@ import http.client
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import nbformat
 import psutil
@@ -28,7 +28,7 @@ from halfbits.grading.report import Check, CheckFailed, Report
 from halfbits.questions import quiz
 from halfbits.widgets.explorer.explorer import sources
 from tests import pristine
-from tests.browser.conftest import Lab
+from tests.browser.conftest import MAKE_LAB, Lab
 from tests.loading import load
 from tests.waiting import PATIENCE
 
@@ -218,15 +218,10 @@ def test_actions_are_pinned_and_may_only_read(path):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The JupyterLab that `make lab` starts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # The stamp is taken for new, lest a test make the environment anew.
-    command = ["make", "-C", str(ROOT), f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.made", "lab", "BROWSER=no"]
-    command += [f"PORT={port}", "OPTIONS=--allow-root"]
-    running = Lab(ROOT, tmp_path_factory.mktemp("home"), command)
+    running = Lab(ROOT, tmp_path_factory.mktemp("home"), MAKE_LAB)
     try:
-        yield running, port, running.address().partition("token=")[2]
+        address = urlsplit(running.address())
+        yield running, address.port, address.query.removeprefix("token=")
     finally:
         running.stop()
 

@@ -1,5 +1,6 @@
 """One Chromium for all browser tests, and a JupyterLab that serves a copy of the course."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The stamp is taken for new, lest a test make the environment anew; the server takes a free port.
+MAKE_LAB = ["make", "-C", str(ROOT), f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.made", "lab"]
+MAKE_LAB += ["PORT=0", "BROWSER=no", "OPTIONS=--allow-root"]
+PATIENCE = 120_000  # ms; a busy machine takes long to start a kernel
 _NO_BROWSER = "there is no Chromium: THE BROWSER TESTS WERE SKIPPED"
 
 
@@ -49,7 +54,7 @@ def browser():
 
 
 class Lab:
-    """A running JupyterLab with its own settings, workspaces and progress.
+    """A running JupyterLab with nothing of the developer's own: configuration, history, settings, progress.
 
     Args:
         folder: what it serves.
@@ -69,6 +74,9 @@ class Lab:
         environment = {
             **os.environ,
             "HALFBITS_HOME": str(home / "progress"),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
@@ -84,18 +92,26 @@ class Lab:
     def address(self, notebook: str | None = None) -> str:
         """The address, token included, of a notebook, or of the page that the server opens by itself."""
         deadline = time.monotonic() + 120
-        while not (found := list(self._runtime.glob("jpserver-*.json"))):
+        while not (server := self._description()):
             assert time.monotonic() < deadline, self.log.read_text()
             assert self._process.poll() is None, self.log.read_text()
             time.sleep(0.2)
-        server = json.loads(found[0].read_text())
         assert server["token"], "JupyterLab runs without a token"
         assert server["hostname"] in ("localhost", "127.0.0.1"), "JupyterLab listens on more than loopback"
         path = f"lab/tree/{notebook}" if notebook else ""
         return f"{server['url']}{path}?token={server['token']}"
 
+    def _description(self) -> dict | None:
+        """What the server has written of itself; None as long as it has not, or not to the end."""
+        for path in self._runtime.glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError):
+                return json.loads(path.read_text())
+        return None
+
     def stop(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        # One that is gone already has failed the test, and its log is to be the last word.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(self.patience)
         except subprocess.TimeoutExpired:
@@ -116,3 +132,17 @@ def lab(tmp_path):
     running = Lab(course, tmp_path / "home")
     yield running
     running.stop()
+
+
+@contextlib.contextmanager
+def window(browser):
+    """Where pages of a JupyterLab are opened. It closes before the server stops, so that nothing asks it by then."""
+    with browser.new_context(viewport={"width": 1280, "height": 1400}) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
+
+
+@pytest.fixture
+def context(browser, lab):
+    with window(browser) as opened:
+        yield opened

@@ -213,7 +213,6 @@ def test_every_text_has_contrast(open_page, scheme):
     assert dark == (scheme == "dark")
     for text in ("0.1", "65520", "1e-6", "nan", "hello"):
         type_value(page, text)
-        page.wait_for_timeout(150)
         assert page.evaluate(LOW_CONTRAST) == []
 
 

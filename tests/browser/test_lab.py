@@ -1,20 +1,19 @@
 """The course in a real JupyterLab in a real browser, as a learner goes through it."""
 
+import contextlib
 import os
+import re
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.browser.conftest import ROOT, Lab
+from tests.browser.conftest import MAKE_LAB, ROOT, Lab, window
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 120_000  # ms; a busy machine takes long to start a kernel
 
 TRUNCATES = """def round_to_bfloat16(x):
     return (x.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
@@ -27,14 +26,21 @@ ROUNDS = """def round_to_bfloat16(x):
 
 
 class Notebook:
-    """A notebook open in JupyterLab, driven as a person drives it: clicks and keys."""
+    """A notebook open in JupyterLab, driven as a person drives it: clicks and keys.
 
-    def __init__(self, browser, address: str):
-        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        self.page.set_default_timeout(PATIENCE)
-        self.page.goto(address)
-        # [data-status=idle] is there before the kernel is; the status bar's word is not.
-        self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
+    Args:
+        page: the browser's, on its way to the notebook. A server that stops in the middle of that may hang.
+    """
+
+    def __init__(self, page):
+        self.page = page
+        self._idle()
+
+    @classmethod
+    def open(cls, context, address: str):
+        page = context.new_page()
+        page.goto(address)
+        return cls(page)
 
     def cell(self, text: str):
         return self.page.locator(".jp-Notebook .jp-CodeCell", has=self.page.locator(f".cm-content:has-text('{text}')"))
@@ -43,9 +49,8 @@ class Notebook:
         """Run the first cell that holds this text, wait for its end, and return it."""
         cell = self.cell(text).first
         cell.locator(".cm-content").click()
-        self.page.keyboard.press("Shift+Enter")
-        cell.locator(".jp-InputPrompt:has-text('[*]')").wait_for(state="detached")
-        self._idle()
+        with self._running(cell):
+            self.page.keyboard.press("Shift+Enter")
         return cell
 
     def write(self, text: str, source: str) -> None:
@@ -60,20 +65,28 @@ class Notebook:
             self.page.locator(f".lm-Menu-itemLabel:text-is('{name}')").click()
 
     def run_all(self) -> None:
-        self.menu("Run", "Run All Cells")
-        self.page.wait_for_function(
-            """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]
-                .every((prompt) => /\\[\\d+\\]/.test(prompt.innerText))"""
-        )
+        with self._running(self.page.locator(".jp-Notebook .jp-CodeCell")):
+            self.menu("Run", "Run All Cells")
+
+    @contextlib.contextmanager
+    def _running(self, cells):
+        """Wait for the end of what is started here; the cells may have numbers of an earlier run, which go first."""
+        prompts = cells.locator(".jp-InputPrompt")
+        prompts.evaluate_all("prompts => prompts.forEach((prompt) => (prompt.textContent = ''))")
+        yield
+        for prompt in prompts.all():
+            prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for(state="attached")
         self._idle()
 
     def restart(self) -> None:
         self.menu("Kernel", "Restart Kernel…")
-        self.page.locator(".jp-Dialog button:has-text('Restart')").click()
+        # Until the server has answered, "Idle" may be what the kernel was before.
+        with self.page.expect_response(re.compile("/api/kernels/.*/restart")):
+            self.page.locator(".jp-Dialog button:has-text('Restart')").click()
         self._idle()
 
     def _idle(self) -> None:
-        self.page.wait_for_timeout(300)
+        # [data-status=idle] is there before the kernel is; the status bar's word is not.
         self.page.wait_for_function("document.querySelector('#jp-main-statusbar')?.innerText.includes('Idle')")
 
     def troubles(self) -> list[str]:
@@ -88,18 +101,24 @@ class Notebook:
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
 
+def test_a_server_that_ends_as_it_starts_shows_its_log(tmp_path):
+    starts = "import os, pathlib; folder = pathlib.Path(os.environ['JUPYTER_RUNTIME_DIR']); folder.mkdir()\n"
+    starts += "(folder / 'jpserver-1.json').write_text('{'); print('the port is taken')"
+    lab = Lab(tmp_path, tmp_path / "home", [sys.executable, "-c", starts])
+    with pytest.raises(AssertionError, match="the port is taken"):
+        lab.address()
+    lab.stop()
+
+
 def test_make_lab_leads_to_the_start_page(browser, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = "OPTIONS=--allow-root" if os.geteuid() == 0 else "OPTIONS="
-    lab = Lab(ROOT, tmp_path / "home", ["make", "lab", f"PORT={port}", "BROWSER=no", options])
+    lab = Lab(ROOT, tmp_path / "home", MAKE_LAB)
     try:
-        notebook = Notebook(browser, lab.address())
-        assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
-        assert notebook.page.locator(".jp-Notebook h1").first.inner_text().startswith("Half the Bits")
-        notebook.shoot("start_page")
-        assert notebook.page.locator(".Toastify__toast").count() == 0
+        with window(browser) as context:
+            notebook = Notebook.open(context, lab.address())
+            assert "/lab/tree/notebooks/00_start_here.ipynb" in notebook.page.url
+            assert notebook.page.locator(".jp-Notebook h1").first.inner_text().startswith("Half the Bits")
+            notebook.shoot("start_page")
+            assert notebook.page.locator(".Toastify__toast").count() == 0
     finally:
         lab.stop()
 
@@ -116,15 +135,15 @@ def test_a_server_that_does_not_stop_is_ended(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["00_start_here", "02_number_formats"])
-def test_a_lesson_runs_from_top_to_bottom(browser, lab, name):
-    notebook = Notebook(browser, lab.address(f"notebooks/{name}.ipynb"))
+def test_a_lesson_runs_from_top_to_bottom(context, lab, name):
+    notebook = Notebook.open(context, lab.address(f"notebooks/{name}.ipynb"))
     notebook.run_all()
     assert notebook.troubles() == []
     notebook.shoot(name)
 
 
-def test_a_flipped_bit_reaches_the_kernel(browser, lab):
-    notebook = Notebook(browser, lab.address("notebooks/02_number_formats.ipynb"))
+def test_a_flipped_bit_reaches_the_kernel(context, lab):
+    notebook = Notebook.open(context, lab.address("notebooks/02_number_formats.ipynb"))
     notebook.run_all()
     widget = notebook.page.locator(".bit-layout").first
     widget.locator("[data-format='fp16'] [data-bit='15']").click()
@@ -160,21 +179,21 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(browser, lab, name):
+def test_a_key_pressed_in_a_widget_is_not_taken_by_jupyterlab(context, lab, name):
     made, target, key, trait, expected = KEYS[name]
     show = f"import numpy as np\nfrom halfbits.widgets import {name}\nwidget = {made}\nwidget"
     read = f"print(widget.{trait})"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (show, read)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / "keys.ipynb")
-    notebook = Notebook(browser, lab.address("keys.ipynb"))
+    notebook = Notebook.open(context, lab.address("keys.ipynb"))
     notebook.run_all()
     notebook.page.locator(f".jp-OutputArea-output {target}").first.press(key)
     assert expected in notebook.run(read).inner_text().splitlines()
 
 
-def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(browser, lab):
-    notebook = Notebook(browser, lab.address("exercises/01_number_formats.ipynb"))
+def test_an_exercise_from_a_wrong_answer_to_progress_that_lasts(context, lab):
+    notebook = Notebook.open(context, lab.address("exercises/01_number_formats.ipynb"))
     notebook.run("from halfbits.grading import")
     unattempted = notebook.run("check(round_to_bfloat16)")
     assert "NameError" in unattempted.inner_text()  # the cell that defines it has not been run
