@@ -18,6 +18,7 @@ from halfbits.grading.report import Check
 _REPLAYED_CALLS = 100
 _LEAST_FAILING_CALLS = 3
 _LEAST_SHARE_OF_HELD = 0.95
+_LEAST_SHARE_OF_FAILING = 0.6
 
 
 def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Call]) -> tuple[str | None, str | None]:
@@ -25,22 +26,23 @@ def named_misconception(exercise: Exercise, checks: list[Check], calls: list[Cal
 
     One that does as the answer did in every failing call wins; among several, the one that agrees in most calls.
     Failing that, one that explains the first failing property and nearly all calls made for it, where that property
-    failed often enough for the agreement to be no accident. Either must agree where the answer is right, too: who
-    holds the property that a misconception breaks does not have it.
+    failed often enough for the agreement to be no accident. Where a property makes too few calls for that, as in the
+    tasks, one that explains most failing calls of the whole answer: in another it may round a tie to the other side, or
+    meet a second mistake. Each must agree where the answer is right, too: who holds the property that a misconception
+    breaks does not have it.
     """
     held = [call for check in checks if check.held for call in calls[check.first_call : check.last_call]]
-    best = _best(exercise, [call for call in calls if call.failed], calls, held, least_share=0.5)
+    failing = [call for call in calls if call.failed]
+    best = _best(exercise, failing, calls, held, least_share=0.5)
     if best:
         return best, _sentence(exercise, best)
-    for check in (check for check in checks if not check.held):
-        made = calls[check.first_call : check.last_call]
-        failing = [call for call in made if call.failed]
-        if len(failing) < _LEAST_FAILING_CALLS:
-            continue
-        best = _best(exercise, failing, made, held, least_share=0.9)
-        if best:
-            return best, f"One thing first. {_sentence(exercise, best)}"
-    return None, None
+    made_by_each = [calls[check.first_call : check.last_call] for check in checks if not check.held]
+    spoken_for = [made for made in made_by_each if sum(call.failed for call in made) >= _LEAST_FAILING_CALLS]
+    for made in spoken_for:
+        best = best or _best(exercise, [call for call in made if call.failed], made, held, least_share=0.9)
+    if not spoken_for:
+        best = _best_of_most(exercise, failing, held)
+    return (best, f"One thing first. {_sentence(exercise, best)}") if best else (None, None)
 
 
 def _sentence(exercise: Exercise, name: str) -> str:
@@ -62,6 +64,21 @@ def _best(
                 shares[name] = _share(agrees, calls)
     best = max(shares, key=shares.get, default=None)
     return best if best and shares[best] >= least_share else None
+
+
+def _best_of_most(exercise: Exercise, failing: list[Call], held: list[Call]) -> str | None:
+    """The misconception that agrees in most failing calls, in one of the first two (which is soon known) among them."""
+    failing, held = _sample(failing), _sample(held)
+    shares = {}
+    for name, function in exercise.misconceptions.items():
+        agrees = _agreement(exercise, function)
+        with contextlib.suppress(TimeExpired):
+            if not any(map(agrees, failing[:2])) or sum(map(agrees, failing)) < 2:
+                continue
+            share = _share(agrees, failing)
+            if share >= _LEAST_SHARE_OF_FAILING and _share(agrees, held) >= _LEAST_SHARE_OF_HELD:
+                shares[name] = share
+    return max(shares, key=shares.get, default=None)
 
 
 def _agreement(exercise: Exercise, function: Callable) -> Callable[[Call], bool]:

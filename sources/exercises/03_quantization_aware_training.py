@@ -684,6 +684,8 @@ assert np.all(distance_from_tie < 2.0**-14)  # some roundings in float32 of a nu
 # - `with keras.StatelessScope(state_mapping=[(layer.kernel, other)]):` makes a layer that you call in it compute with
 #   `other` in place of its kernel. What it adds to the losses in there (an `activity_regularizer`) is lost: give that
 #   to a layer of your own.
+# - TFMOT, and lesson 05 with it, widens the range of each batch to hold 0 and averages that. Here what was seen is
+#   averaged, and the average widened.
 # - An order of work: a `Sequential` of Dense layers without schedule first; then convolutions, the functional network,
 #   batch normalization; the schedule and the errors last. `check` says at each stage what holds already.
 #
@@ -716,7 +718,8 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
 
     The copy begins with the weights of the model. Its Dense, Conv2D and DepthwiseConv2D layers
     compute, in training and at inference, with fake-quantized copies of their kernel and of
-    their input; all else is float32. The model itself and its optimizer stay as they were.
+    their input; all else is float32. The model itself, its optimizer and the strategy stay as
+    they were.
 
     Kernels: symmetric, as in exercise 4, with the largest absolute weight on the last point of
     the grid; 0 stays 0 where all weights are. With `strategy.per_channel` there is a scale for
@@ -744,8 +747,9 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
     Args:
         model: a float32 Sequential or functional Keras model, built, with one input and one
             output, no models inside and no layer used twice. Where it is compiled, its loss is
-            used (with the regularization of its layers, of their float weights and their outputs)
-            and a fresh copy of its optimizer; else sparse cross-entropy on logits and Adam(1e-3).
+            used and a fresh copy of its optimizer; else sparse cross-entropy on logits and
+            Adam(1e-3). To either loss comes the regularization of the layers, of their float
+            weights and their outputs.
         strategy: a QuantizationStrategy.
         train_data: a tf.data.Dataset of (x, y) batches, or a tuple (x, y) of arrays, which is
             cut into batches of 32 in its order, the last one as long as what is left.
@@ -757,7 +761,7 @@ def quantization_aware_training(model, strategy, train_data, epochs=1):
         and "weight_bits".
 
         A model that has seen no batch, since `epochs` was 0, raises an error when it is
-        called for inference, with "never calibrated" in its message.
+        called for inference or asked to `predict`, with "never calibrated" in its message.
 
     Raises:
         ValueError: there is a batch normalization that cannot be folded, or a layer other than
@@ -1038,7 +1042,7 @@ print(f"TFMOT, before any data: {untrained:.2f}")
 ours, _ = quantization_aware_training(float_models[0], QuantizationStrategy(), batches(0), 0)
 try:
     accuracy(ours)
-except RuntimeError as error:
+except Exception as error:  # of any kind, the contract says
     refusal = str(error)
     print("ours:", type(error).__name__)
 

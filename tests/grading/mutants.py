@@ -269,14 +269,14 @@ def survives(mutant: Mutant, names: dict) -> bool:
 
     with mock.patch.object(answers.Call, "fail", reject):
         try:
-            return grade(_function(mutant, names), mutant.exercise).passed
+            return grade(made(mutant, names), mutant.exercise).passed
         except KeyboardInterrupt:
             if not rejected:
                 raise
             return False
 
 
-def _function(mutant: Mutant, names: dict) -> Callable:
+def made(mutant: Mutant, names: dict) -> Callable:
     """The mutant as a function, whose text AutoGraph can read."""
     path = f"<mutant of {mutant.exercise}: {mutant.name}>"
     linecache.cache[path] = (len(mutant.source), None, mutant.source.splitlines(keepends=True), path)

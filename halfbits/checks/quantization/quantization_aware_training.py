@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,31 +50,39 @@ class QuantizationStrategy:
 
 @dataclass
 class Outcome:
-    """A finished call: the network given and as it was, the one returned, the history."""
+    """A finished call: the network given and as it was, the strategy likewise, the network returned, the history."""
 
     model: keras.Model
     quantized: keras.Model
     history: Mapping
     weights_before: list
+    strategies: tuple[QuantizationStrategy, QuantizationStrategy]  # as it was, as it is now
 
 
 def _outcome(answer, network, strategy, data, *epochs):
     """Build the network, have it trained by the answer, and return what is to be compared."""
     with as_the_network_asks(network):
         model = network.build()
-        weights = model.get_weights()
+        weights, own = model.get_weights(), replace(strategy, schedule=dict(strategy.schedule))
         try:
-            returned = answer(model, strategy, data, *epochs)
+            returned = answer(model, own, data, *epochs)
         except ValueError as error:
             if network.look is not names_the_layer:
                 raise
             return {"raises": "ValueError", "names the layer": "culprit" in str(error)}
-        if not isinstance(returned, tuple) or len(returned) != 2:
-            return returned
-        quantized, history = returned
+        if returned is None:
+            return None
+        quantized, history = returned if isinstance(returned, tuple) and len(returned) == 2 else (None, None)
         if not isinstance(quantized, keras.Model) or not isinstance(history, Mapping):
-            return f"a {type(quantized).__name__} and a {type(history).__name__}, not a Keras model and a dict"
-        return network.look(Outcome(model, quantized, history, weights))
+            return {"returned": kind_of(returned)}
+        return network.look(Outcome(model, quantized, history, weights, (strategy, own)))
+
+
+def kind_of(returned) -> str:
+    """What came back in place of the model and the history."""
+    name = lambda value: f"{type(value).__name__}"  # noqa: E731
+    found = f"a tuple ({', '.join(map(name, returned))})" if isinstance(returned, tuple) else f"a {name(returned)}"
+    return f"{found}, not a tuple (Keras model, dict)"
 
 
 use = remembering(_outcome)
@@ -126,7 +135,9 @@ def left_alone(outcome: Outcome) -> dict:
     return {
         "a new model came back": outcome.quantized is not outcome.model,
         "the old one's weights are as before": all(np.array_equal(a, b) for a, b in pairs),
-        "steps of its optimizer": int(outcome.model.optimizer.iterations),
+        "steps of its optimizer": int(outcome.model.optimizer.iterations) if outcome.model.compiled else 0,
+        "it is compiled": outcome.model.compiled,
+        "the strategy is as before": outcome.strategies[0] == outcome.strategies[1],
     }
 
 
@@ -134,6 +145,8 @@ UNTOUCHED = {
     "a new model came back": True,
     "the old one's weights are as before": True,
     "steps of its optimizer": 0,
+    "it is compiled": True,
+    "the strategy is as before": True,
 }
 
 
@@ -142,11 +155,17 @@ def refuses(points: tuple) -> Callable:
     """Whether the model says that it was never calibrated."""
 
     def look(outcome: Outcome) -> dict:
-        try:
-            outcome.quantized(np.array(points, np.float32))
-        except Exception as error:
-            return {"raises": "an error", "its message says so": "calibrat" in str(error).lower()}
-        return {"raises": "nothing", "its message says so": False}
+        found, x = {}, np.array(points, np.float32)
+        for way, run in ("called", outcome.quantized), ("predict", lambda x: outcome.quantized.predict(x, verbose=0)):
+            try:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Even though the `tf.config.experimental_run_functions_eagerly`")
+                    run(x)
+            except Exception as error:
+                found[way] = "an error" if "calibrat" in str(error).lower() else "an error that says something else"
+            else:
+                found[way] = "no error"
+        return found
 
     return look
 
@@ -201,7 +220,7 @@ class Reference:
             self.ranges[name] = 0.9 * self.ranges[name] + 0.1 * new if name in self.ranges else new
         low, high = min(self.ranges[name][0], 0.0), max(self.ranges[name][1], 0.0)
         top = 2**self.strategy.activation_bits - 1
-        scale = (high - low) / top
+        scale = (high - low) / top or 1.0
         zero_point = nearest(-low / scale)
         value = (tf.clip_by_value(nearest(x / scale) + zero_point, 0, top) - zero_point) * scale
         return straight_through(x, value, inside(x, -zero_point * scale, (top - zero_point) * scale))
@@ -209,9 +228,10 @@ class Reference:
     def dense(self, name, x):
         return self.input(name, x) @ self.kernel(name) + self.weights[name][1]
 
-    def convolution(self, name, x, stride=1, padding="VALID"):
-        x = tf.nn.conv2d(self.input(name, x), self.kernel(name), stride, padding)
-        return x + self.weights[name][1]
+    def convolution(self, name, x, stride=1, padding="VALID", groups=1):
+        parts = zip(tf.split(self.input(name, x), groups, -1), tf.split(self.kernel(name), groups, -1), strict=True)
+        x = [tf.nn.conv2d(part, kernel, stride, padding) for part, kernel in parts]
+        return tf.concat(x, -1) + self.weights[name][1]
 
     def depthwise(self, name, x, padding="VALID"):
         x = tf.nn.depthwise_conv2d(self.input(name, x), self.kernel(name, 2), [1, 1, 1, 1], padding)
@@ -328,6 +348,17 @@ def one_trained(strategy, data, epochs=1, rate=0.0, momentum=0.0, scale=1.0, **s
     return Reference(lambda net, x: net.dense("out", x), weights, strategy, **settings).train(data.batches(), epochs)
 
 
+RATES = [0.1, 0.02, 0.15]
+
+
+def scheduled() -> keras.Model:
+    model = one_layer()()
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([1, 12], RATES)
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    model.optimizer.iterations.assign(11)
+    return model
+
+
 def uneven() -> keras.Model:
     model = compiled([LAYERS.Dense(3, name="out")], (3,))
     model.set_weights([UNEVEN, np.zeros(3, np.float32)])
@@ -418,7 +449,7 @@ def normalized_convolution() -> keras.Model:
         LAYERS.MaxPooling2D(name="pool"),
         LAYERS.Flatten(name="flat"),
         LAYERS.Dense(2, name="out"),
-        LAYERS.BatchNormalization(scale=False, name="last"),
+        LAYERS.BatchNormalization(axis=1, scale=False, name="last"),
     ]
     model = compiled(layers, (4, 4, 2))
     model.set_weights([CONVOLUTION[0], *NORM_3, *HEAD, *NORM_2[1:]])
@@ -453,6 +484,56 @@ def skip_normalized() -> keras.Model:
     return model
 
 
+def two_branches() -> keras.Model:
+    """The batch normalization comes after another layer than the one that it reads."""
+    x = keras.Input((3,), name="x")
+    left, right = LAYERS.Dense(3, name="left")(x), LAYERS.Dense(3, name="right")(x)
+    y = LAYERS.Add(name="sum")([LAYERS.BatchNormalization(name="norm")(left), right])
+    model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
+    weights = {"left": BODY, "right": RIGHT, "norm": NORM_3, "out": (KERNELS["out"], BIASES["out"])}
+    for name, values in weights.items():
+        model.get_layer(name).set_weights(values)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
+def normalized_body() -> keras.Model:
+    layers = [LAYERS.Dense(3, use_bias=False, name="body"), LAYERS.BatchNormalization(name="norm")]
+    model = compiled([*layers, LAYERS.ReLU(name="relu"), LAYERS.Dense(2, name="out")], (3,), FOLDED_RATE)
+    model.set_weights([BODY[0], *NORM_3, KERNELS["out"], BIASES["out"]])
+    return model
+
+
+def with_options() -> keras.Model:
+    layers = [
+        LAYERS.Conv2D(4, 2, strides=2, groups=2, name="conv"),
+        LAYERS.Reshape((4, 4), name="rows"),
+        LAYERS.Dense(2, activation="tanh", name="out"),
+        LAYERS.Flatten(name="flat"),
+    ]
+    model = compiled(layers, (4, 4, 2))
+    model.set_weights([*GROUPED, *TOP])
+    return model
+
+
+def normalized_twice() -> keras.Model:
+    layers = [LAYERS.Dense(3, name="dense"), LAYERS.BatchNormalization(name="norm")]
+    return compiled([*layers, LAYERS.BatchNormalization(name="culprit"), LAYERS.Dense(2, name="out")], (3,))
+
+
+def regularized_relu() -> keras.Model:
+    layers = [LAYERS.Dense(3, name="body"), LAYERS.ReLU(activity_regularizer=keras.regularizers.L2(0.1), name="relu")]
+    model = compiled([*layers, LAYERS.Dense(2, name="out")], (3,), FOLDED_RATE)
+    model.set_weights([*BODY, KERNELS["out"], BIASES["out"]])
+    return model
+
+
+def leaky() -> keras.Model:
+    return compiled(
+        [LAYERS.Dense(3, name="dense"), LAYERS.LeakyReLU(name="culprit"), LAYERS.Dense(2, name="out")], (3,)
+    )
+
+
 def activated_then_normalized() -> keras.Model:
     """Batch normalization that cannot be folded: there is a ReLU before it."""
     layers = [LAYERS.Dense(4, activation="relu", name="dense"), LAYERS.BatchNormalization(name="culprit")]
@@ -474,7 +555,8 @@ def read_twice() -> keras.Model:
 
 
 def normalized_along_another_axis() -> keras.Model:
-    layers = [LAYERS.Reshape((3, 1), name="row"), LAYERS.Dense(2, name="dense")]
+    """As long as the last one: that it is another is not seen by the shapes."""
+    layers = [LAYERS.Reshape((3, 1), name="row"), LAYERS.Dense(3, name="dense")]
     layers += [LAYERS.BatchNormalization(axis=1, name="culprit"), LAYERS.Flatten(name="flat")]
     return compiled([*layers, LAYERS.Dense(2, name="out")], (3,))
 
@@ -496,10 +578,14 @@ def dropped() -> keras.Model:
 
 
 CHAIN_RATE = 0.125
+FOLDED_RATE = 0.02
+RIGHT = normal(3, 3), normal(3) / 2
+GROUPED = normal(2, 2, 1, 4), normal(4) / 4
+TOP = normal(4, 2) / 2, normal(2) / 2
 
 
 @functools.cache
-def chain(rate: float) -> Callable:
+def chain(kernel: float = 0.875, bias: float = 0.0) -> Callable:
     """One number in, two layers of one unit, one number out.
 
     With 2 weight bits a kernel of one weight is its own fake-quantized copy. All numbers are such that the ends of the
@@ -508,8 +594,8 @@ def chain(rate: float) -> Callable:
 
     def build():
         layers = [LAYERS.Dense(1, name=name) for name in ("first", "out")]
-        model = compiled(layers, (1,), rate)
-        model.set_weights([np.array(weight, np.float32) for weight in ([[0.875]], [0], [[0.5]], [0])])
+        model = compiled(layers, (1,), CHAIN_RATE)
+        model.set_weights([np.array(weight, np.float32) for weight in ([[kernel]], [bias], [[0.5]], [0])])
         return model
 
     return build
@@ -615,6 +701,36 @@ def test_layers_without_weights(answer):
     answer(Network(text, pooled, outputs(data.x)), strategy, data, 1).equals(wanted, **CLOSE)
 
 
+def with_options_reference(strategy):
+    def forward(net, x):
+        x = tf.reshape(net.convolution("conv", x, 2, groups=2), (-1, 4, 4))
+        return tf.reshape(tf.nn.tanh(net.dense("out", x)), (-1, 8))
+
+    return Reference(forward, {"conv": GROUPED, "out": TOP}, strategy)
+
+
+def test_options(answer):
+    """A layer keeps its options (groups, an activation), and a Dense layer may read rows"""
+    strategy, data = QuantizationStrategy(4, 4), Data(IMAGES, nested(np.zeros((4, 8))), 4)
+    wanted = trained(with_options_reference, strategy, data).facts(IMAGES)
+    text = "Sequential(conv of two groups, rows, out with tanh, flat)"
+    answer(Network(text, with_options, outputs(IMAGES)), strategy, data, 1).equals(wanted, **CLOSE)
+
+
+def test_any_size(answer):
+    """Numbers of any size have a grid: nothing is added to a scale, and a range of nothing but 0 does no harm"""
+    strategy, tiny = QuantizationStrategy(3, 4), 2.0**-18
+    for size in tiny, 1 / tiny:
+        data, points = Data(nested(np.array(ROWS) / size), TARGETS, 4), nested(np.array(POINTS) / size)
+        wanted = one_trained(strategy, data, scale=size).facts(points)
+        network = Network(f"{ONE}, a kernel as large as {size:.0e}", one_layer(scale=size), outputs(points))
+        answer(network, strategy, data, 1).equals(wanted, **CLOSE)
+    nothing = nested(np.zeros((4, 3)))
+    net = one_trained(strategy, Data(nothing, TARGETS, 4))
+    network = Network(f"{ONE}, all inputs 0", one_layer(), both(outputs(nothing), losses))
+    answer(network, strategy, Data(nothing, TARGETS, 4), 1).equals(net.facts(nothing) | net.losses(), **CLOSE)
+
+
 def skip_reference(strategy, body=BODY):
     def forward(net, x):
         return net.dense("out", x + tf.nn.relu(net.dense("body", x)))
@@ -626,6 +742,14 @@ def skip_normalized_reference(strategy):
     return skip_reference(strategy, folded(*BODY, NORM_3))
 
 
+def two_branches_reference(strategy):
+    def forward(net, x):
+        return net.dense("out", net.dense("left", x) + net.dense("right", x))
+
+    weights = {"left": folded(*BODY, NORM_3), "right": RIGHT, "out": (KERNELS["out"], BIASES["out"])}
+    return Reference(forward, weights, strategy)
+
+
 def test_skip_connection(answer):
     """A functional network keeps its connections, folds as any other, and a sum is taken in float"""
     strategy = QuantizationStrategy(3, 3)
@@ -635,6 +759,10 @@ def test_skip_connection(answer):
 
     wanted = trained(skip_normalized_reference, strategy, TABLE).facts(POINTS)
     network = Network("Model(x → body → norm → relu, + x → sum → out)", skip_normalized, outputs(POINTS))
+    answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
+
+    wanted = trained(two_branches_reference, strategy, TABLE).facts(POINTS)
+    network = Network("Model(x → left → norm, + x → right → sum → out)", two_branches, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
@@ -668,10 +796,27 @@ def test_batch_normalization_depthwise(answer):
     answer(network, strategy, data, 1).equals(wanted, **CLOSE)
 
 
+def normalized_body_reference(strategy):
+    weights = {"body": folded(BODY[0], 0.0, NORM_3), "out": (KERNELS["out"], BIASES["out"])}
+    rule = sgd(FOLDED_RATE)
+    return Reference(lambda net, x: net.dense("out", tf.nn.relu(net.dense("body", x))), weights, strategy, rule=rule)
+
+
+def test_folded_learns(answer):
+    """The folded kernel and the folded bias are trained like any others"""
+    strategy = QuantizationStrategy(4, 6)
+    net = trained(normalized_body_reference, strategy, TABLE, 3)
+    look = both(outputs(POINTS), losses)
+    network = Network(f"Sequential(body, norm, relu, out), compiled with SGD({FOLDED_RATE})", normalized_body, look)
+    answer(network, strategy, TABLE, 3).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+
+
 def test_unsupported_layers(answer):
     """A layer that is not supported, or batch normalization that cannot be folded, is a ValueError that names it"""
     cases = {
         "Sequential(culprit: LayerNormalization, out)": other_normalization,
+        "Sequential(dense, culprit: LeakyReLU, out)": leaky,
+        "Sequential(dense, norm: BatchNormalization, culprit: BatchNormalization, out)": normalized_twice,
         "Sequential(row, culprit: Conv1D, flat, out)": other_convolution,
         "Sequential(dense with ReLU, culprit: BatchNormalization, out)": activated_then_normalized,
         "Sequential(culprit: BatchNormalization, out)": normalized_at_first,
@@ -714,9 +859,9 @@ def test_frozen(answer):
 
 
 def test_never_calibrated(answer):
-    """A model that has seen no batch (0 epochs) raises an error that says so when it is called"""
+    """A model that has seen no batch (0 epochs) raises an error that says so, called or by `predict`"""
     network = Network(ONE, one_layer(), refuses(POINTS))
-    answer(network, QuantizationStrategy(), TABLE, 0).equals({"raises": "an error", "its message says so": True})
+    answer(network, QuantizationStrategy(), TABLE, 0).equals({"called": "an error", "predict": "an error"})
 
 
 def test_straight_through(answer):
@@ -729,20 +874,31 @@ def test_straight_through(answer):
         answer(network, strategy, TABLE, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
 
 
-def chain_reference(strategy):
-    weights = {"first": ([[0.875]], [0.0]), "out": ([[0.5]], [0.0])}
-    return Reference(lambda net, x: net.dense("out", net.dense("first", x)), weights, strategy, rule=sgd(CHAIN_RATE))
+@functools.cache
+def chain_reference(kernel=0.875, bias=0.0):
+    weights = {"first": ([[kernel]], [bias]), "out": ([[0.5]], [0.0])}
+    return lambda strategy: Reference(
+        lambda net, x: net.dense("out", net.dense("first", x)), weights, strategy, rule=sgd(CHAIN_RATE)
+    )
 
 
 def test_no_gradient_outside(answer):
-    """What lies outside of its range passes no gradient back"""
-    strategy = QuantizationStrategy(2, 4)
+    """What lies outside of its range, the one with a whole zero-point, passes no gradient back"""
     # The second batch is far outside of the range that the first one set.
-    data = Data(((1.875,), (6.0,), (5.0,)), ((1.0,), (4.0,), (-3.0,)), 1)
-    points = ((0.6,), (1.5,), (9.0,))
-    wanted = trained(chain_reference, strategy, data, 2)
-    network = Network("Sequential(first, out) of one unit each", chain(CHAIN_RATE), both(outputs(points), losses))
-    answer(network, strategy, data, 2).equals(wanted.facts(points) | wanted.losses(), **CLOSE)
+    cases = []
+    for side in (1.0, -1.0):
+        far = Data(nested(side * np.array([[1.875], [6], [5]])), nested(side * np.array([[1.0], [4], [-3]])), 1)
+        cases.append((QuantizationStrategy(2, 4), far, 0.875, 0.0))
+    # With 2 bits −0.45 … 0.55 becomes −1/3 … 2/3, a third of a step below; and the same mirrored. An end of the range
+    # of `out` is outside then, and what lies there was seen in the very same step.
+    for side in (1.0, -1.0):
+        edge = Data(((-side,), (2 * side,)), ((2.0,), (-3.0,)), 2)
+        cases.append((QuantizationStrategy(2, 2), edge, 1 / 3, -side * 7 / 60))
+    points = ((0.6,), (1.4,), (9.0,), (-0.7,))
+    for strategy, data, kernel, bias in cases:
+        wanted = trained(chain_reference(kernel, bias), strategy, data, 2)
+        network = Network("Sequential(first, out) of one unit each", chain(kernel, bias), both(outputs(points), losses))
+        answer(network, strategy, data, 2).equals(wanted.facts(points) | wanted.losses(), **CLOSE)
 
 
 def test_schedule(answer):
@@ -776,13 +932,15 @@ def half_square(y, prediction):
 def test_loss_and_optimizer(answer):
     """Loss, regularization and optimizer are the model's; its state is fresh, and kept when the bits change"""
     settings, strategy = {"momentum": 0.5, "decay": 0.1}, QuantizationStrategy(3, 8, schedule={2: 2})
-    net = one_trained(strategy, TABLE, 4, 0.1, **settings, loss=half_mean_square)
+    # Two steps an epoch: what an optimizer forgets from one epoch to the next is not all that it has.
+    pairs = Data(ROWS, TARGETS, 2)
+    net = one_trained(strategy, pairs, 4, 0.1, **settings, loss=half_mean_square)
     network = Network(
         f"{ONE}, an L2 penalty on kernel and bias, a loss function, SGD with momentum, used",
         one_layer(0.1, **settings, loss=half_square),
         both(outputs(POINTS), losses),
     )
-    answer(network, strategy, TABLE, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+    answer(network, strategy, pairs, 4).equals(net.facts(POINTS) | net.losses(), **CLOSE)
     # One example at a time: Keras 3.12 adds the sum over a batch, 3.15 its mean.
     singles = Data(ROWS, TARGETS, 1)
     net = one_trained(strategy, singles, 1, 0.1, loss=half_mean_square_and_penalty)
@@ -792,6 +950,40 @@ def test_loss_and_optimizer(answer):
         both(outputs(POINTS), losses),
     )
     answer(network, strategy, singles).equals(net.facts(POINTS) | net.losses(), **CLOSE)
+
+
+def decaying(step, gradient):
+    """SGD with the schedule of `scheduled`, in its first steps."""
+    step = step or 0
+    return -RATES[0 if step < 2 else 1] * gradient, step + 1
+
+
+def test_learning_rate_schedule(answer):
+    """A learning rate that is a schedule stays one, and begins at its beginning"""
+    strategy = QuantizationStrategy(3, 8)
+    net = one_trained(strategy, BATCHES, 1, rule=decaying)
+    text = f"{ONE}, compiled with SGD of a rate {RATES[0]} in the first two steps and {RATES[1]} then, used for 11"
+    answer(Network(text, scheduled, outputs(POINTS)), strategy, BATCHES, 1).equals(net.facts(POINTS), **CLOSE)
+
+
+def regularized_relu_reference(strategy):
+    def forward(net, x):
+        net.passed = tf.nn.relu(net.dense("body", x))
+        return net.dense("out", net.passed)
+
+    weights = {"body": BODY, "out": (KERNELS["out"], BIASES["out"])}
+    net = Reference(forward, weights, strategy, rule=sgd(FOLDED_RATE))
+    net.loss = lambda y, outputs: mean_square(y, outputs) + 0.1 * tf.reduce_sum(net.passed**2)
+    return net
+
+
+def test_regularized_relu(answer):
+    """The outputs of a layer without weights are regularized, too"""
+    strategy, singles = QuantizationStrategy(4, 6), Data(ROWS, TARGETS, 1)
+    net = trained(regularized_relu_reference, strategy, singles)
+    look = both(outputs(POINTS), losses)
+    network = Network("Sequential(body, relu with an activity regularizer, out)", regularized_relu, look)
+    answer(network, strategy, singles, 1).equals(net.facts(POINTS) | net.losses(), **CLOSE)
 
 
 def test_uncompiled(answer):
@@ -817,9 +1009,12 @@ def test_training_mode(answer):
 
 
 def test_the_model_is_left_alone(answer):
-    """The model given and its optimizer stay as they were"""
+    """The model given, its optimizer and the strategy stay as they were"""
     network = Network(f"{ONE}, compiled with SGD(0.1)", one_layer(0.1), left_alone)
-    answer(network, QuantizationStrategy(), TABLE, 1).equals(UNTOUCHED)
+    answer(network, QuantizationStrategy(schedule={0: 4, 1: 3}), TABLE, 2).equals(UNTOUCHED)
+    network = Network(f"{ONE}, not compiled", one_layer(is_compiled=False), left_alone)
+    data = Data(ROWS, (0, 1, 1, 0), 4)
+    answer(network, QuantizationStrategy(), data, 1).equals(UNTOUCHED | {"it is compiled": False})
 
 
 # The misconceptions: each is the training below with one method of its own.
@@ -940,16 +1135,22 @@ class Training:
             return layer(x, training=training)
         x = self.input(layer, x, training)
         x = self.product(layer, x, self.kernel(layer, training))
-        x = layer.activation(x + self.bias(layer) if layer.use_bias else x)
+        x = self.activated(layer, x + self.bias(layer) if layer.use_bias else x)
         if layer.activity_regularizer:
             self.penalties.append(layer.activity_regularizer(x))
         return x
 
+    def activated(self, layer, x):
+        return layer.activation(x)
+
     def product(self, layer, x, kernel):
         if isinstance(layer, LAYERS.Dense):
             return x @ kernel
-        convolution = tf.nn.conv2d if isinstance(layer, LAYERS.Conv2D) else tf.nn.depthwise_conv2d
-        return convolution(x, kernel, [1, *layer.strides, 1], layer.padding.upper())
+        padding, groups = layer.padding.upper(), getattr(layer, "groups", 1)
+        if isinstance(layer, LAYERS.DepthwiseConv2D):
+            return tf.nn.depthwise_conv2d(x, kernel, [1, *layer.strides, 1], padding)
+        parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([tf.nn.conv2d(part, own, layer.strides, padding) for part, own in parts], -1)
 
     def bias(self, layer):
         return tf.convert_to_tensor(layer.bias)
@@ -1009,11 +1210,18 @@ class Training:
 
     def fake_quantized(self, x, low, high):
         top = 2.0 ** self.activation_bits() - 1
-        scale = (high - low) / top
+        scale = self.input_scale(high - low, top)
         zero_point = self.zero_point(-low / scale)
         value = (tf.clip_by_value(tf.round(x / scale + zero_point), 0.0, top) - zero_point) * scale
-        inside = tf.cast((x >= -zero_point * scale) & (x <= (top - zero_point) * scale), x.dtype)
-        return self.passes_back(x, value, inside)
+        ends = self.ends(scale, zero_point, top, low, high)
+        return self.passes_back(x, value, tf.cast((x >= ends[0]) & (x <= ends[1]), x.dtype))
+
+    def input_scale(self, width, top):
+        return tf.where(width > 0, width / top, 1.0)
+
+    def ends(self, scale, zero_point, top, low, high):
+        """Between which an input passes a gradient back."""
+        return -zero_point * scale, (top - zero_point) * scale
 
     def activation_bits(self):
         return self.strategy.activation_bits
@@ -1838,7 +2046,8 @@ def training_mode_at_inference(model, strategy, train_data, epochs=1):
 
 @misconception
 def whole_data_in_one_batch(model, strategy, train_data, epochs=1):
-    """You take an (x, y) tuple as one batch, so an epoch is a single step. Cut it into batches of 32."""
+    """You take an (x, y) tuple as one batch, or cut it into larger ones, so an epoch has too few steps. Cut it into
+    batches of 32."""
 
     class Wrong(Training):
         def batches(self, data):
@@ -2074,6 +2283,447 @@ def outputs_not_regularized(model, strategy, train_data, epochs=1):
     class Wrong(Training):
         def loss(self, x, y):
             return super().loss(x, y) - sum(self.penalties)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def activations_of_8_bits(model, strategy, train_data, epochs=1):
+    """Your inputs have 8 bits, whatever `strategy.activation_bits` says."""
+
+    class Wrong(Training):
+        def activation_bits(self):
+            return 8
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def weight_bits_for_all(model, strategy, train_data, epochs=1):
+    """You give the inputs the bits of the kernels. Theirs are `strategy.activation_bits`."""
+
+    class Wrong(Training):
+        def activation_bits(self):
+            return self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def as_many_steps_as_numbers(model, strategy, train_data, epochs=1):
+    """You divide the range of an input into 2^bits steps. 2^bits is how many numbers there are: 2^bits − 1 steps lie
+    between them."""
+
+    class Wrong(Training):
+        def fake_quantized(self, x, low, high):
+            steps = 2.0 ** self.activation_bits()
+            scale = self.input_scale(high - low, steps)
+            zero_point = self.zero_point(-low / scale)
+            value = (tf.clip_by_value(tf.round(x / scale + zero_point), 0.0, steps) - zero_point) * scale
+            ends = self.ends(scale, zero_point, steps, low, high)
+            return self.passes_back(x, value, tf.cast((x >= ends[0]) & (x <= ends[1]), x.dtype))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def zero_point_rounded_down(model, strategy, train_data, epochs=1):
+    """You round the zero-point down. Round it to the nearest whole number: the range then shifts by half a step at
+    most."""
+
+    class Wrong(Training):
+        def zero_point(self, exact):
+            return tf.floor(exact)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def kernels_rounded_down(model, strategy, train_data, epochs=1):
+    """You round the kernel down, or towards 0, rather than to the nearest point of its grid."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            scale = tf.reduce_max(abs(kernel), axes, keepdims=True) / (2 ** (bits - 1) - 1)
+            return self.learns_through(kernel, tf.floor(tf.math.divide_no_nan(kernel, scale)) * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def something_added_to_scales(model, strategy, train_data, epochs=1):
+    """You add something to the scale of a kernel, or hold it above a least one, against a division by 0. Small weights
+    lose their grid by that: leave the scale as it is, and divide only where it is not 0."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            scale = tf.maximum(tf.reduce_max(abs(kernel), axes, keepdims=True), 1e-3) / (2 ** (bits - 1) - 1)
+            return self.learns_through(kernel, tf.round(kernel / scale) * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def empty_range_divided(model, strategy, train_data, epochs=1):
+    """An input that was always 0, as behind a ReLU that is dead, has the range 0 to 0, and 0 / 0 is NaN. Take another
+    scale there, as in exercise 1."""
+
+    class Wrong(Training):
+        def input_scale(self, width, top):
+            return width / top
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def scales_of_the_first_kernel(model, strategy, train_data, epochs=1):
+    """You take the scales of a kernel once, at the start. The weights move: take the largest one anew in each step."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            if not hasattr(self, "tops"):
+                self.tops = {}
+            kernel, bits = tf.convert_to_tensor(layer.kernel), self.weight_bits(training)
+            top = self.tops.setdefault(layer.name, tf.reduce_max(abs(kernel), self.axes(layer), keepdims=True))
+            scale = top / (2 ** (bits - 1) - 1)
+            return self.learns_through(kernel, tf.round(tf.math.divide_no_nan(kernel, scale)) * scale)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def average_too_slow(model, strategy, train_data, epochs=1):
+    """Your average moves by a hundredth of the new batch. It is 0.9 times the old range plus 0.1 times the batch's."""
+
+    class Wrong(Training):
+        def average(self, old, seen):
+            return 0.99 * old + 0.01 * seen
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_the_first_epoch(model, strategy, train_data, epochs=1):
+    """Your ranges stop moving after the first epoch. They take the batches of all epochs in."""
+
+    class Wrong(Training):
+        def begin_epoch(self, epoch):
+            super().begin_epoch(epoch)
+            self.stopped = epoch > 0
+
+        def average(self, old, seen):
+            return old if self.stopped else super().average(old, seen)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def range_of_the_batch_in_training(model, strategy, train_data, epochs=1):
+    """In training you round an input with the range of its own batch, and use the average only afterwards. Train with
+    what inference will have: the average."""
+
+    class Wrong(Training):
+        def input(self, layer, x, training):
+            average = super().input(layer, x, training)
+            own = tf.reduce_min(x), tf.reduce_max(x)
+            return self.fake_quantized(x, *self.widened(*own)) if training else average
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def gradient_within_the_range_seen(model, strategy, train_data, epochs=1):
+    """You pass the gradient back a little outside of the range, as where an input lies in the one that was seen. A
+    whole zero-point shifts it: its ends are −zero_point · scale and (2^bits − 1 − zero_point) · scale."""
+
+    class Wrong(Training):
+        def ends(self, scale, zero_point, top, low, high):
+            return low, high
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def gradient_below_the_range(model, strategy, train_data, epochs=1):
+    """You pass the gradient back for inputs below the range. They are clipped as those above it are: their gradient is
+    0."""
+
+    class Wrong(Training):
+        def ends(self, scale, zero_point, top, low, high):
+            return -np.inf, super().ends(scale, zero_point, top, low, high)[1]
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def largest_weights_do_not_learn(model, strategy, train_data, epochs=1):
+    """You pass no gradient back to the largest weights of a kernel, as if they were clipped. They lie on the last point
+    of the grid, not outside: all weights learn."""
+
+    class Wrong(Training):
+        def on_grid(self, kernel, axes, bits):
+            value, top = super().on_grid(kernel, axes, bits), tf.reduce_max(abs(kernel), axes, keepdims=True)
+            return tf.where(abs(kernel) < top, value, tf.stop_gradient(value))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def kernels_rounded_only_afterwards(model, strategy, train_data, epochs=1):
+    """You train with float kernels and round them at the end. That is post-training quantization, for all that the
+    inputs are rounded: the kernels are, too, in the pass forward of each step."""
+
+    class Wrong(Training):
+        def kernel(self, layer, training):
+            return tf.convert_to_tensor(layer.kernel) if training else super().kernel(layer, training)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def nothing_rounded_at_inference(model, strategy, train_data, epochs=1):
+    """Your model rounds while it trains and predicts in float. It must compute as it will when it is deployed: round
+    inputs and kernels at inference, too."""
+
+    class Wrong(Training):
+        def of_layer(self, layer, x, training):
+            if training or not isinstance(layer, WEIGHTED) or layer.name not in self.ranges:
+                return super().of_layer(layer, x, training)
+            return self.activated(layer, self.product(layer, x, tf.convert_to_tensor(layer.kernel)) + self.bias(layer))
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def only_kernels_trained(model, strategy, train_data, epochs=1):
+    """You train the kernels and leave the biases as they were. All weights learn, those that folding made, too."""
+
+    class Wrong(Training):
+        def variables(self):
+            return [layer.kernel for layer in self.network.layers if isinstance(layer, WEIGHTED)]
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def activation_lost(model, strategy, train_data, epochs=1):
+    """A layer of yours has lost its activation: Dense(…, activation="relu") gives the same as a Dense layer without.
+    After the product comes `layer.activation`."""
+
+    class Wrong(Training):
+        def activated(self, layer, x):
+            return x
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def epsilon_taken_for_granted(model, strategy, train_data, epochs=1):
+    """You fold with an epsilon of 0.001, which is only the default. Use `norm.epsilon`."""
+
+    class Wrong(Training):
+        def deviation(self, norm):
+            return np.sqrt(norm.moving_variance.numpy() + 1e-3)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def epsilon_outside_of_the_root(model, strategy, train_data, epochs=1):
+    """You add epsilon to the deviation. It belongs under the root: √(variance + epsilon)."""
+
+    class Wrong(Training):
+        def deviation(self, norm):
+            return np.sqrt(norm.moving_variance.numpy()) + norm.epsilon
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def mean_with_the_wrong_sign(model, strategy, train_data, epochs=1):
+    """You add the mean when you fold. Batch normalization takes it away: the new bias is beta + (bias − mean) · gamma /
+    deviation."""
+
+    class Wrong(Training):
+        def folded(self, layer, norm):
+            kernel, bias = super().folded(layer, norm)
+            gamma = norm.gamma.numpy() if norm.scale else 1.0
+            return kernel, bias + 2 * norm.moving_mean * gamma / self.deviation(norm)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def second_norm_dropped(model, strategy, train_data, epochs=1):
+    """You drop a batch normalization behind another one. The layer before it is none with a kernel, so it cannot be
+    folded: that is an error which names it."""
+
+    class Wrong(Training):
+        def check(self, source):
+            gone = [self.model.get_layer(name) for name in self.folded_away]
+            behind = [
+                r.name
+                for r in source.layers
+                for norm in gone
+                if isinstance(r, LAYERS.BatchNormalization) and r.input is source.get_layer(norm.name).output
+            ]
+            self.folded_away += behind
+            super().check(source)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def weightless_layers_copied(model, strategy, train_data, epochs=1):
+    """You take any layer without weights for a supported one. Only those in the list are; for any other, raise a
+    ValueError that names it."""
+
+    class Wrong(Training):
+        def check(self, source):
+            for layer in source.layers:
+                if layer.weights and layer.name not in self.folded_away and not isinstance(layer, self.supported()):
+                    raise ValueError(f"{layer.name} is not supported")
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def last_axis_only_as_minus_1(model, strategy, train_data, epochs=1):
+    """You take `axis=-1` for the only way to name the last axis. It has a positive number, too: the rank of the layer's
+    output less one."""
+
+    class Wrong(Training):
+        def by_channel(self, norm, layer):
+            # Keras itself makes a positive number of a negative one, where it builds the layer.
+            return self.model.get_layer(norm.name).get_config()["axis"] == -1
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_an_epoch_late(model, strategy, train_data, epochs=1):
+    """Your schedule comes an epoch late: you change the bits after the epoch that it names. Change them before it."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return super().bits_of_epoch(epoch - 1)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_without_epoch_0(model, strategy, train_data, epochs=1):
+    """You leave out the schedule's entry for epoch 0. It holds from the first epoch on, in place of
+    `strategy.weight_bits`."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return super().bits_of_epoch(epoch) if epoch else self.bits
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def schedule_used_up(model, strategy, train_data, epochs=1):
+    """You take entries out of `strategy.schedule`, which is the caller's: the next training with the same strategy has
+    none. Only look them up."""
+
+    class Wrong(Training):
+        def bits_of_epoch(self, epoch):
+            return self.strategy.schedule.pop(epoch, self.bits)
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def history_of_the_first_bits(model, strategy, train_data, epochs=1):
+    """Your history says `strategy.weight_bits` for every epoch. Note the bits that the epoch was trained with."""
+
+    class Wrong(Training):
+        def run(self, data, epochs):
+            result, history = super().run(data, epochs)
+            return result, history | {"weight_bits": [self.strategy.weight_bits] * epochs}
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def optimizer_by_its_class(model, strategy, train_data, epochs=1):
+    """You make an optimizer of the same class with the same learning rate, and its other settings are lost, such as the
+    momentum. `type(optimizer).from_config(optimizer.get_config())` keeps them."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            optimizer = self.model.optimizer
+            rate = optimizer.get_config()["learning_rate"]
+            if isinstance(rate, dict):
+                rate = keras.optimizers.schedules.deserialize(rate)
+            return type(optimizer)(rate), self.model.loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def adam_in_its_place(model, strategy, train_data, epochs=1):
+    """You train with Adam, whatever the model was compiled with. Make a fresh copy of its own optimizer."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            return keras.optimizers.Adam(1e-3), self.model.loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def learning_rate_frozen(model, strategy, train_data, epochs=1):
+    """You copy the learning rate as the number that it is now. Where it is a schedule the copy has one, too, and begins
+    at step 0: `get_config()` keeps it."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            optimizer = self.model.optimizer
+            config = optimizer.get_config() | {"learning_rate": float(optimizer.learning_rate)}
+            return type(optimizer).from_config(config), self.model.loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def steps_counted_on(model, strategy, train_data, epochs=1):
+    """Your optimizer goes on counting where the model's stood, so a schedule of its learning rate begins late. Make a
+    fresh one."""
+
+    class Wrong(Training):
+        def compiled_with(self):
+            optimizer, loss = super().compiled_with()
+            optimizer.iterations.assign(self.model.optimizer.iterations)
+            return optimizer, loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def model_compiled_for_you(model, strategy, train_data, epochs=1):
+    """You compile the model that you were given. It stays as it was: compile your own."""
+
+    class Wrong(Training):
+        def default(self):
+            optimizer, loss = super().default()
+            self.model.compile(optimizer, loss)
+            return keras.optimizers.Adam(1e-3), loss
+
+    return Wrong(model, strategy).run(train_data, epochs)
+
+
+@misconception
+def other_layers_not_regularized(model, strategy, train_data, epochs=1):
+    """Your loss leaves out the `activity_regularizer` of a layer without weights. Copy those layers with all of their
+    config."""
+
+    class Wrong(Training):
+        def loss(self, x, y):
+            others = [layer for layer in self.network.layers if not isinstance(layer, WEIGHTED)]
+            return super().loss(x, y) - sum(loss for layer in others for loss in layer.losses)
 
     return Wrong(model, strategy).run(train_data, epochs)
 
