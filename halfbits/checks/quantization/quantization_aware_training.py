@@ -355,6 +355,7 @@ def scheduled() -> keras.Model:
     model = one_layer()()
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([1, 12], RATES)
     model.compile(keras.optimizers.SGD(rate), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.optimizer.iterations.assign(11)
     return model
 
@@ -488,7 +489,8 @@ def two_branches() -> keras.Model:
     """The batch normalization comes after another layer than the one that it reads."""
     x = keras.Input((3,), name="x")
     left, right = LAYERS.Dense(3, name="left")(x), LAYERS.Dense(3, name="right")(x)
-    y = LAYERS.Add(name="sum")([LAYERS.BatchNormalization(name="norm")(left), right])
+    norm, relu = LAYERS.BatchNormalization(name="norm")(left), LAYERS.ReLU(name="relu")(right)
+    y = LAYERS.Add(name="sum")([norm, relu])
     model = keras.Model(x, LAYERS.Dense(2, name="out")(y), name="network")
     weights = {"left": BODY, "right": RIGHT, "norm": NORM_3, "out": (KERNELS["out"], BIASES["out"])}
     for name, values in weights.items():
@@ -744,7 +746,7 @@ def skip_normalized_reference(strategy):
 
 def two_branches_reference(strategy):
     def forward(net, x):
-        return net.dense("out", net.dense("left", x) + net.dense("right", x))
+        return net.dense("out", net.dense("left", x) + tf.nn.relu(net.dense("right", x)))
 
     weights = {"left": folded(*BODY, NORM_3), "right": RIGHT, "out": (KERNELS["out"], BIASES["out"])}
     return Reference(forward, weights, strategy)
@@ -762,7 +764,7 @@ def test_skip_connection(answer):
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
     wanted = trained(two_branches_reference, strategy, TABLE).facts(POINTS)
-    network = Network("Model(x → left → norm, + x → right → sum → out)", two_branches, outputs(POINTS))
+    network = Network("Model(x → left → norm, + x → right → relu → sum → out)", two_branches, outputs(POINTS))
     answer(network, strategy, TABLE, 1).equals(wanted, **CLOSE)
 
 
@@ -860,7 +862,7 @@ def test_frozen(answer):
 
 def test_never_calibrated(answer):
     """A model that has seen no batch (0 epochs) raises an error that says so, called or by `predict`"""
-    network = Network(ONE, one_layer(), refuses(POINTS))
+    network = Network(ONE, one_layer(), refuses(POINTS), traced=True)
     answer(network, QuantizationStrategy(), TABLE, 0).equals({"called": "an error", "predict": "an error"})
 
 
