@@ -74,7 +74,10 @@ def what_differs(call):
         return ""
     scale, quotient = exact(*call.arguments)
     if not scale:
-        return "a range of one point: the scale must be finite and more than 0, after a cast to float32 too"
+        with np.errstate(over="ignore"):
+            good = 0 < np.float32(call.returned[0]) < np.inf
+        needs = "its zero-point must be 0" if good else "the scale must be finite and more than 0, as a float32 too"
+        return f"a range of one point: {needs}"
     if abs(float(call.returned[0]) - float(scale)) > CLOSE * float(scale):
         return "the scale is wrong"
     if call.arguments[3:] == (True,):

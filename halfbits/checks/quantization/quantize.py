@@ -249,14 +249,14 @@ def wrapped_around(x, scale, zero_point, qmin, qmax):
 
 @misconception
 def cast_before_clipping(x, scale, zero_point, qmin, qmax):
-    """You cast to int32 before you clipped. A float beyond ±2³¹ has no place there and becomes any number, often of the
-    other sign: clip while it is a float."""
+    """You cast to an integer type before you clipped. A float beyond its range, ±2³¹ in int32, becomes any number,
+    often of the other sign: clip while it is a float."""
     return np.clip(np.round(x / scale).astype(np.int32) + zero_point, qmin, qmax)
 
 
 @misconception
 def sum_cast_before_clipping(x, scale, zero_point, qmin, qmax):
-    """You rounded, added and cast to int32, and clipped after that. A float beyond ±2³¹ has no place in int32 and
+    """You rounded, added and cast to an integer type, and clipped after that. A float beyond its range, ±2³¹ in int32,
     becomes any number, often of the other sign: clip while it is a float."""
     return np.clip(rounded(x, scale, zero_point).astype(np.int32), qmin, qmax)
 
