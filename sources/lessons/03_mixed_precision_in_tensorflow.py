@@ -381,8 +381,8 @@ for step in range(1, 1001):
         assert shares[1] < (0.1 if step == 1 else 0.75)
 
 # %% [markdown]
-# Keras adds its ε of 10⁻⁷ before the bias correction, so in the first step it counts as 10⁻⁷/√0.001, about 3·10⁻⁶. It
-# looks like a learning rate too low, not like a bug.
+# Keras adds its ε of 10⁻⁷ before the bias correction, so in the first step it counts as 10⁻⁷/√0.001, about 3·10⁻⁶. Such
+# steps look like a learning rate too low, not like a bug.
 #
 # **And NaN.** A scale can be too large; then a gradient is infinite. The wrapper's second job is to notice.
 

@@ -863,8 +863,9 @@ assert abs(len(files[8]) - len(files[2])) < 0.02 * len(files[8])
 print("the two files have the same size, within 2 %")
 
 # %% [markdown]
-# (The levels of b bits, from −127 to 127 in steps of 127/(2^(b−1) − 1), are whole numbers only there. *How far off are
-# those of 4 and 3 bits?*)
+# Three different numbers, and each takes a byte. **Fewer bits in training are fewer bytes on the disk only in a format
+# that packs them.** (And the levels of b bits, from −127 to 127 in steps of 127/(2^(b−1) − 1), are whole numbers at 8 and
+# at 2 bits only. *How far off are those of 4 and 3 bits?*)
 
 # %%
 for bits in (8, 4, 3, 2):
@@ -874,8 +875,7 @@ for bits in (8, 4, 3, 2):
     assert (off < 1e-9) == (bits in (8, 2))
 
 # %% [markdown]
-# Three different numbers, and each takes a byte. **Fewer bits in training are fewer bytes on the disk only in a format
-# that packs them.** Nothing in a plain Keras model tells the converter that 2 bits are enough. A fake quantization in
+# Nothing in a plain Keras model tells the converter that 2 bits are enough. A fake quantization in
 # the graph could. TFMOT has an experimental scheme for other widths. *How large are its files with kernels of 8, 4 and
 # 2 bits?*
 

@@ -398,9 +398,8 @@ def train_rounded(model, bits, epochs=10):
             loss = cross_entropy(labels, rounded_logits(model, images, bits))
         optimizer.apply(tape.gradient(loss, model.trainable_variables))
 
-    for batch in (
-        tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(64).repeat(epochs)
-    ):
+    examples = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(64)
+    for batch in examples.repeat(epochs):
         step(*batch)
 
 
