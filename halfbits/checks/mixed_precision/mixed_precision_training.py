@@ -60,12 +60,20 @@ def _outcome(answer, network, strategy, data, *epochs):
         with as_the_network_asks(network):
             model = network.build()
             weights = model.get_weights()
+            keras.mixed_precision.set_dtype_policy(getattr(network, "policy", "float32"))
             returned = answer(model, strategy, data, *epochs)
             if returned is None:  # for which the grader has words of its own
                 return None
             return _fault(model, returned) or network.look(Outcome(model, *returned, weights))
     finally:
         keras.mixed_precision.set_dtype_policy(policy_before)
+
+
+@dataclass(frozen=True, repr=False)
+class NetworkUnder(Network):
+    """A network in float32, for a call that is made under another global policy."""
+
+    policy: str = "mixed_float16"
 
 
 use = remembering(_outcome)
@@ -137,7 +145,9 @@ def left_alone(outcome: Outcome) -> dict:
         "a new model came back": outcome.mixed is not outcome.model,
         "the old one computes in": sorted({layer.compute_dtype for layer in outcome.model.layers}),
         "its weights are as before": all(np.array_equal(a, b) for a, b in pairs),
-        "steps of its optimizer": int(outcome.model.optimizer.iterations),
+        "it is compiled": outcome.model.compiled,
+        "steps of its optimizer": int(outcome.model.optimizer.iterations) if outcome.model.compiled else 0,
+        "its optimizer is built": outcome.model.compiled and outcome.model.optimizer.built,
         "global policy": keras.mixed_precision.dtype_policy().name,
     }
 
@@ -146,7 +156,9 @@ UNTOUCHED = {
     "a new model came back": True,
     "the old one computes in": ["float32"],
     "its weights are as before": True,
+    "it is compiled": True,
     "steps of its optimizer": 0,
+    "its optimizer is built": False,
     "global policy": "float32",
 }
 
@@ -163,6 +175,7 @@ ROWS = RANDOM.normal(size=(4, 3)).astype(np.float32)
 KERNELS = [RANDOM.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4, 2))]
 TABLE = Data(tuple(map(tuple, ROWS.tolist())), ((1.0, 0.0), (0.0, 1.0), (2.0, 1.0), (0.0, -1.0)))
 LABELS = [0, 1, 1, 0]
+POINT = Data(((1.0,),), ((0.0,),))
 
 
 def sequential(inputs: int, *layers):
@@ -181,11 +194,13 @@ def unit(name: str, kernel: float = 1.0, **settings):
 
 
 @functools.cache
-def two_layers(learning_rate: float = 0.25):
+def two_layers(learning_rate: float = 0.25, decay: float = 0.0):
     """Two dense layers with biases; uncompiled without a learning rate."""
 
     def build():
-        first, out = keras.layers.Dense(4, name="first"), keras.layers.Dense(2, name="out")
+        penalty = keras.regularizers.L2(decay) if decay else None
+        first = keras.layers.Dense(4, kernel_regularizer=penalty, name="first")
+        out = keras.layers.Dense(2, name="out")
         model = sequential(3, first, out)
         first.kernel.assign(KERNELS[0])
         out.kernel.assign(KERNELS[1])
@@ -207,6 +222,21 @@ def skip():
     return model
 
 
+def named_alike():
+    """Names of which one is a part of others, and a frozen layer."""
+    names = ("dense", "dense_1", "my_dense")
+    model = sequential(1, *map(unit, names), unit("frozen", trainable=False), unit("out"))
+    model.compile(keras.optimizers.SGD(0.25), "mse")
+    return model
+
+
+def two_inputs():
+    """A kernel of two elements, both 0: whatever goes in, 0 comes out."""
+    model = sequential(2, unit("start", 0.0), unit("out"))
+    model.compile(keras.optimizers.SGD(2.0**-120), "mse")
+    return model
+
+
 def still():
     """Batch normalization with statistics of its own, which do not move, and a learning rate of 0."""
     norm = keras.layers.BatchNormalization(momentum=1.0, name="norm")
@@ -223,16 +253,21 @@ def normalized():
     return model
 
 
-def embedding():
+@functools.cache
+def embedding(weight_decay: float | None = None) -> Callable:
     """A row of a table looked up by a whole number that a layer computes, which no gradient reaches; start is frozen.
 
     The prediction is the row of the table times 16; the table gets 16 times the gradient that start gets.
     """
-    table = keras.layers.Embedding(3, 1, embeddings_initializer="ones", name="table")
-    start = unit("start", 16.0, trainable=False)
-    model = sequential(1, unit("index"), table, keras.layers.Flatten(name="flat"), start, unit("out"))
-    model.compile(keras.optimizers.SGD(2.0**-6), "mse")
-    return model
+
+    def build():
+        table = keras.layers.Embedding(3, 1, embeddings_initializer="ones", name="table")
+        start = unit("start", 16.0, trainable=False)
+        model = sequential(1, unit("index"), table, keras.layers.Flatten(name="flat"), start, unit("out"))
+        model.compile(keras.optimizers.SGD(2.0**-6, weight_decay=weight_decay), "mse")
+        return model
+
+    return build
 
 
 def biased():
@@ -245,13 +280,21 @@ def biased():
 
 @functools.cache
 def chain(
-    kernels=(1.0, 1.0, 1.0), learning_rate=2.0**-32, momentum=0.0, loss="mse", decay=0.0, used=False, halved=None
+    kernels=(1.0, 1.0, 1.0),
+    learning_rate=2.0**-32,
+    momentum=0.0,
+    loss="mse",
+    decay=0.0,
+    used=False,
+    halved=None,
+    steps=0,
+    **settings,
 ) -> Callable:
     """One number in, three layers of one unit without bias, start, middle and out, one number out.
 
     With x = 2^10 and kernels 2^-10, 1, 1 the prediction is 1, and the gradient of the squared error by `start`'s kernel
-    is 2^10 times that by the others: it alone overflows. The optimizer may be used already, and may halve its learning
-    rate after so many steps.
+    is 2^10 times that by the others: it alone overflows. The optimizer may be used already, may have taken
+    so many steps, may halve its learning rate after so many, and may have other settings.
     """
 
     def build():
@@ -263,7 +306,8 @@ def chain(
         rate = learning_rate
         if halved:
             rate = keras.optimizers.schedules.PiecewiseConstantDecay([halved - 1], [rate, rate / 2])
-        model.compile(keras.optimizers.SGD(rate, momentum=momentum), loss)
+        model.compile(keras.optimizers.SGD(rate, momentum=momentum, **settings), loss)
+        model.optimizer.iterations.assign(steps)
         if used:
             model.optimizer.build(model.trainable_variables)
             for variable in model.optimizer.variables[2:]:  # after the step count and the learning rate
@@ -300,8 +344,23 @@ def overflows(*names: str) -> Data:
     return Data(x, y, 4, f"; what overflows at scale 1 in float16: {', '.join(names)}")
 
 
-def chain_sgd(kernels, batches, learning_rate, momentum=0.0, decay=0.0, half=1.0, halved=None):
-    """Training a chain in NumPy, in float64: the kernels afterwards and the loss of each step."""
+def chain_sgd(
+    kernels,
+    batches,
+    learning_rate,
+    momentum=0.0,
+    decay=0.0,
+    half=1.0,
+    halved=None,
+    nesterov=False,
+    weight_decay=0.0,
+    clipvalue=math.inf,
+    global_clipnorm=math.inf,
+):
+    """Training a chain in NumPy, in float64: the kernels afterwards and the loss of each step.
+
+    A kernel of one element has its absolute value for its norm: `clipnorm` does what `clipvalue` does.
+    """
     kernels, velocity, losses = np.array(kernels, float), np.zeros(3), []
     for step, (x, y) in enumerate(batches):
         x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
@@ -311,8 +370,11 @@ def chain_sgd(kernels, batches, learning_rate, momentum=0.0, decay=0.0, half=1.0
         towards = half * 2 * np.mean(error * x)
         gradients = towards * np.array([middle * out, start * out, start * middle]) + [2 * decay * start, 0, 0]
         rate = learning_rate / 2 if halved and step >= halved else learning_rate
+        gradients = np.clip(gradients, -clipvalue, clipvalue)
+        gradients *= min(1.0, global_clipnorm / np.linalg.norm(gradients)) if gradients.any() else 1.0
         velocity = momentum * velocity - rate * gradients
-        kernels = kernels + velocity
+        kernels = kernels * (1 - rate * weight_decay)
+        kernels = kernels + (momentum * velocity - rate * gradients if nesterov else velocity)
     return kernels, losses
 
 
@@ -323,6 +385,7 @@ def as_weights(kernels, names=("start", "middle", "out")) -> dict:
 # The properties. A call is answer(network, strategy, data, epochs).
 
 FORMATS = ("float16", "bfloat16", "float32")
+BFLOAT16 = "mixed_bfloat16"
 
 
 def test_precisions(answer):
@@ -337,6 +400,10 @@ def test_precisions(answer):
         wanted |= {name: f"{wanted[name]} (float32 variables)" for name in ("body", "norm", "out")}
         strategy = PrecisionStrategy(loss_scale=4.0, keep_float32=keep)
         cases.append(((network, strategy, TABLE, 1), {**wanted, "shares": "float32"}))
+    network = Network("Sequential(dense, dense_1, my_dense, frozen, out) of one unit each", named_alike, precisions)
+    wanted = dict.fromkeys(("dense", "dense_1", "my_dense", "frozen", "out"), "float16 (float32 variables)")
+    wanted |= dict.fromkeys(("dense", "out"), "float32 (float32 variables)")
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0, keep_float32=("dense",)), POINT, 1), wanted))
     hold_all(answer, *cases)
 
 
@@ -350,7 +417,13 @@ def test_begins_with_the_weights(answer):
 def test_the_model_is_left_alone(answer):
     """The model given, its optimizer and the global policy stay as they were"""
     network = Network(TWO, two_layers(), left_alone)
-    hold_all(answer, *(((network, PrecisionStrategy(dtype, 4.0), TABLE, 1), UNTOUCHED) for dtype in FORMATS))
+    cases = [((network, PrecisionStrategy(dtype, 4.0), TABLE, 1), UNTOUCHED) for dtype in FORMATS]
+    network = NetworkUnder(f'{TWO} under the global policy "mixed_bfloat16"', two_layers(), left_alone, False, BFLOAT16)
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0), TABLE, 1), UNTOUCHED | {"global policy": BFLOAT16}))
+    network = Network(f"{TWO}, not compiled", two_layers(learning_rate=None), left_alone)
+    data = Data(TABLE.x, tuple(LABELS))
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0), data, 1), UNTOUCHED | {"it is compiled": False}))
+    hold_all(answer, *cases)
 
 
 def test_moving_statistics(answer):
@@ -399,19 +472,55 @@ def test_the_loss_of_the_model(answer):
     hold(answer(network, PrecisionStrategy("float32"), data, 1), wanted, rtol=1e-4)
 
 
+SETTINGS = (
+    {"momentum": 0.5, "nesterov": True, "weight_decay": 0.5},
+    {"clipvalue": 1.25},
+    {"clipnorm": 1.25},
+    {"global_clipnorm": 1.25},
+    {"halved": 2, "steps": 11},
+)
+
+
+def test_the_optimizer_of_the_model(answer):
+    """The optimizer is a fresh copy of the model's: it has all the settings, and its steps count from 0"""
+    data, kernels, cases = Data(((0.75,), (1.0,), (0.875,)), ((2.0,),) * 3, 1), (1.0, 0.5, 0.75), []
+    for settings in SETTINGS:
+        text = ", ".join(f"{name}={value}" for name, value in settings.items())
+        own = {"clipvalue" if name == "clipnorm" else name: value for name, value in settings.items()}
+        if "halved" in settings:
+            text = "a learning rate that halves after 2 steps, and 11 steps taken already"
+            del own["steps"]
+        network = Network(f"{CHAIN}, SGD with {text}", chain(kernels, 0.0625, **settings), weights)
+        wanted = as_weights(chain_sgd(kernels, data.batches(), 0.0625, **own)[0])
+        cases.append(((network, PrecisionStrategy("float32", 4.0), data, 1), wanted))
+    for arguments, wanted in cases:
+        hold(answer(*arguments), wanted, rtol=1e-4)
+
+
+def test_a_global_policy(answer):
+    """Nothing is scaled twice where the global policy is mixed_float16"""
+    data = Data(((0.5,), (1.0,)), ((2.0,),) * 2, 1)
+    text = f'{CHAIN}, under the global policy "mixed_float16"'
+    network = NetworkUnder(text, chain(learning_rate=2.0**-6), both(weights, history("loss_scale")))
+    wanted = as_weights(chain_sgd((1, 1, 1), data.batches(), 2.0**-6)[0])
+    hold(answer(network, PrecisionStrategy(loss_scale=4.0), data, 1), {**wanted, "loss_scale": [4.0]}, rtol=2e-3)
+
+
 def test_uncompiled(answer):
-    """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
+    """A model that is not compiled gets sparse cross-entropy on logits, with regularization, and Adam(1e-3)"""
     kernel, out = KERNELS[0].astype(float), KERNELS[1].astype(float)
     logits = ROWS @ kernel @ out
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     towards = (shares - np.eye(2)[LABELS]) / len(LABELS)
+    of_first, decay = ROWS.T @ towards @ out.T, 0.03125
     # Adam's first step is the learning rate in the direction of the gradient's sign, whatever its size.
     wanted = {
-        "first": (kernel - 1e-3 * np.sign(ROWS.T @ towards @ out.T)).astype(np.float32).ravel(),
+        "first": (kernel - 1e-3 * np.sign(of_first + 2 * decay * kernel)).astype(np.float32).ravel(),
         "out": (out - 1e-3 * np.sign((ROWS @ kernel).T @ towards)).astype(np.float32).ravel(),
     }
-    network = Network(f"{TWO}, not compiled", two_layers(learning_rate=None), both(weights, history("loss")))
-    wanted["loss"] = [float(-np.mean(np.log(shares[range(len(LABELS)), LABELS])))]
+    build = two_layers(learning_rate=None, decay=decay)
+    network = Network(f"{TWO}, an L2 penalty on first, not compiled", build, both(weights, history("loss")))
+    wanted["loss"] = [float(decay * np.sum(kernel**2) - np.mean(np.log(shares[range(len(LABELS)), LABELS])))]
     call = answer(network, PrecisionStrategy("float32"), Data(TABLE.x, tuple(LABELS)), 1)
     hold(call, wanted, rtol=1e-4, atol=2e-5)
 
@@ -432,19 +541,47 @@ def test_small_and_large_gradients(answer):
     hold(answer(network, PrecisionStrategy("bfloat16", 1.0), data, 1), wanted, rtol=1e-6)
 
 
+def test_inputs(answer):
+    """A layer that computes in float32 gets the digits that float32 has, the first one those of x"""
+    # What start makes of 1 + 2^-12 is 1 in middle, which computes in float16.
+    x = 1 + 2.0**-12
+    network = Network(CHAIN, chain(learning_rate=0.25), weights)
+    strategy = PrecisionStrategy(loss_scale=4.0, keep_float32=("start",))
+    call = answer(network, strategy, Data(((x,),), ((0.0,),), 1, f" with x = {x}"), 1)
+    hold(call, as_weights((1 - x / 2, 0.5, 0.5)), rtol=1e-6)
+
+
+def test_finite(answer):
+    """A step is finite where all elements of the gradients are: no infinity of either sign, however large their sum"""
+    network = Network("Sequential(start, out), two numbers to one", two_inputs, both(weights, history("skipped_steps")))
+    data = Data(((2.0**10, 1.0),) * 2, ((2.0**7,), (-(2.0**7),)), 1, "; gradients by start: (-inf, -256), (inf, 256)")
+    wanted = {"start": np.zeros(2, np.float32), "out": np.ones(1, np.float32)}
+    hold(answer(network, PrecisionStrategy(loss_scale=1.0), data, 1), {**wanted, "skipped_steps": [2]})
+    data = Data(((1.5 * 2**66,) * 2,), ((2.0**60,),), 1, "; gradients by start: -1.5 * 2**127, twice")
+    wanted["start"] = np.full(2, 192, np.float32)
+    call = answer(network, PrecisionStrategy("float32", 1.0), data, 1)
+    hold(call, {**wanted, "skipped_steps": [0]}, rtol=1e-6)
+
+
 def test_embedding(answer):
     """Embeddings are trained and tested like any layer; what is frozen, or out of any gradient's reach, stays"""
     # The first batch overflows in the table only. In the second its gradient, and that of out, is 8.
     data = Data(((0.0,), (0.0,), (1.0,), (1.0,)), (*((16 - 2.0**13,),) * 2, *((15.75,),) * 2), 2)
     network = Network(
         "Sequential(index, table, flat, start (frozen), out): an Embedding looked up by whole numbers",
-        embedding,
+        embedding(),
         both(weights, history("skipped_steps")),
         traced=True,
     )
     call = answer(network, PrecisionStrategy(loss_scale=1.0, keep_float32=("table",)), data, 1)
     wanted = as_weights((1, 16, 0.875), ("index", "start", "out"))
     hold(call, {"table": np.array([1, 0.875, 1], np.float32), **wanted, "skipped_steps": [1]}, rtol=1e-6)
+    # Weight decay takes a quarter of what a gradient reaches, and nothing else.
+    data = Data(((1.0,), (1.0,)), ((15.75,), (15.75,)), 2)
+    network = Network("the same, with weight decay", embedding(weight_decay=16.0), weights)
+    call = answer(network, PrecisionStrategy(loss_scale=4.0, keep_float32=("table",)), data, 1)
+    wanted = as_weights((1, 16, 0.625), ("index", "start", "out"))
+    hold(call, {"table": np.array([0.75, 0.625, 0.75], np.float32), **wanted}, rtol=1e-6)
 
 
 def test_growth(answer):
@@ -452,6 +589,33 @@ def test_growth(answer):
     network = Network(TALL_CHAIN, chain(TALL), history("loss_scale", "skipped_steps"))
     call = answer(network, PrecisionStrategy(growth_interval=3), tall(*[2.0**-6] * 5), 2)
     hold(call, {"loss_scale": [2.0**16, 2.0**18], "skipped_steps": [0, 0]})
+    call = answer(network, PrecisionStrategy("bfloat16", 2.0**24, growth_interval=1), tall(2.0**-6, 2.0**-6), 1)
+    hold(call, {"loss_scale": [2.0**26], "skipped_steps": [0]})
+
+
+def test_every_format_is_scaled(answer):
+    """The scale is applied and adjusted in bfloat16 and float32 as well"""
+    # By start's kernel the gradient of the loss is 1.5 * 2^40, and 2^128 too large for these formats.
+    data = Data(((2.0**40,),) * 4, ((0.25,),) * 4, 1, "; gradients of the loss by start's kernel: 1.5 * 2**40")
+    build = chain((2.0**-40, 1, 1), learning_rate=2.0**-115)
+    network = Network(f"{CHAIN}, kernels 2**-40, 1, 1", build, history("loss_scale", "skipped_steps"))
+    wanted = {"loss_scale": [2.0**87], "skipped_steps": [3]}
+    hold_all(
+        answer, *(((network, PrecisionStrategy(dtype, 2.0**90), data, 1), wanted) for dtype in ("bfloat16", "float32"))
+    )
+
+
+def test_odd_scales(answer):
+    """A scale may be any number from 1 on: its half is not rounded, and an overflow at 1.5 is none at 1"""
+    look = history("demoted", "loss_scale", "skipped_steps")
+    network = Network(TALL_CHAIN, chain(TALL), look)
+    going = [{"layer": "start", "epoch": 0, "step": 3}]
+    cases = (
+        ((network, PrecisionStrategy(loss_scale=10.5), tall(2**17), 2), [], [5.25, 2.625], [1, 1]),
+        ((network, PrecisionStrategy(loss_scale=3.0, demote_after=2), tall(*[2**17] * 4), 1), going, [1.0], [4]),
+    )
+    keys = ("demoted", "loss_scale", "skipped_steps")
+    hold_all(answer, *((arguments, dict(zip(keys, wanted, strict=True))) for arguments, *wanted in cases))
 
 
 def test_overflow(answer):
@@ -518,14 +682,16 @@ def test_a_count_for_each_layer(answer):
 
 def test_several_demotions(answer):
     """Layers that go together stand in the order of the model; one that computes in float32 already cannot go"""
-    network = Network(CHAIN, chain(), history("demoted", "skipped_steps"))
+    network = Network(CHAIN, chain(), both(weights, history("demoted", "skipped_steps")))
     data = Data(((1.0,), (math.inf,), (math.inf,), (math.inf,)), ((1.0,),) * 4, 1, ", from the second on of x = inf")
     half, cases = ("start", "middle"), []
     for dtype, keep, going in ("bfloat16", (), half), ("bfloat16", ("start",), half[1:]), ("float32", (), ()):
         wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 2} for name in going], "skipped_steps": [3]}
+        wanted |= as_weights((1, 1, 1))
         cases.append(((network, PrecisionStrategy(dtype, 1.0, 2000, keep, demote_after=2), data, 1), wanted))
     at_once = Data(((math.inf,),) * 2, ((1.0,),) * 2, 1, ", all of x = inf")
     wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 1} for name in half], "skipped_steps": [2]}
+    wanted |= as_weights((1, 1, 1))
     cases.append(((network, PrecisionStrategy(loss_scale=1.0, demote_after=2), at_once, 1), wanted))
     hold_all(answer, *cases)
 
@@ -611,7 +777,7 @@ class Training:
             losses, skipped = [], 0
             for number, (x, y) in enumerate(batches):
                 loss, gradients = self.gradients(x, y)
-                finite = [all(map(self.is_finite, own)) for own in gradients]
+                finite = self.verdicts(loss, gradients)
                 taken = self.to_be_taken(loss, gradients, finite)
                 self.apply(gradients, taken)
                 losses += self.noted(loss, x, y) if taken else self.noted_of_skipped(loss)
@@ -641,18 +807,22 @@ class Training:
         variables = [layer.trainable_variables for layer in self.layers()]
         gradients = tape.gradient(scaled, variables)
         return loss, [
-            [self.unscaled(self.dense(gradient, variable)) for gradient, variable in zip(*of_layer, strict=True)]
+            [None if gradient is None else self.unscaled(gradient) for gradient in map(self.dense, *of_layer)]
             for of_layer in zip(gradients, variables, strict=True)
         ]
 
     def dense(self, gradient, variable):
-        return tf.zeros(variable.shape) if gradient is None else tf.convert_to_tensor(gradient)
+        return None if gradient is None else tf.convert_to_tensor(gradient)
 
     def unscaled(self, gradient):
         return gradient / self.scale
 
     def is_finite(self, gradient):
         return bool(tf.reduce_all(tf.math.is_finite(gradient)))
+
+    def verdicts(self, loss, gradients):
+        """For each layer whether its gradients are finite."""
+        return [all(self.is_finite(gradient) for gradient in own if gradient is not None) for own in gradients]
 
     def to_be_taken(self, loss, gradients, finite):
         return all(finite)
@@ -662,8 +832,9 @@ class Training:
             self.update(gradients)
 
     def update(self, gradients):
-        variables = [layer.trainable_variables for layer in self.layers()]
-        self.mixed.optimizer.apply(tf.nest.flatten(gradients), tf.nest.flatten(variables))
+        variables = [variable for layer in self.layers() for variable in layer.trainable_variables]
+        pairs = zip([gradient for own in gradients for gradient in own], variables, strict=True)
+        self.mixed.optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
 
     def noted(self, loss, x, y):
         return [float(loss)]
@@ -715,6 +886,11 @@ class Training:
         self.history["loss"].append(self.mean(losses))
         self.history["loss_scale"].append(self.scale)
         self.history["skipped_steps"].append(skipped)
+
+
+def each_gradient(change: Callable, gradients: list[list]) -> list[list]:
+    """The gradients of each layer, changed where there are some."""
+    return [[None if gradient is None else change(gradient) for gradient in own] for own in gradients]
 
 
 def misconception(wrong: type[Training]) -> Callable:
@@ -1125,7 +1301,7 @@ class unscaled_by_the_next_scale(Training):
     def apply(self, gradients, taken):
         if taken:
             grows = self.finite_steps + 1 == self.strategy.growth_interval
-            self.update(tf.nest.map_structure(lambda gradient: gradient / (1 + grows), gradients))
+            self.update(each_gradient(lambda gradient: gradient / (1 + grows), gradients))
 
 
 @misconception
@@ -1154,8 +1330,7 @@ class non_finite_gradients_zeroed(Training):
     gradient too, and the other layers step without this one. Skip it: do not call the optimizer at all."""
 
     def apply(self, gradients, finite):
-        zero = tf.nest.map_structure(lambda g: tf.where(tf.math.is_finite(g), g, tf.zeros_like(g)), gradients)
-        self.update(zero)
+        self.update(each_gradient(lambda g: tf.where(tf.math.is_finite(g), g, tf.zeros_like(g)), gradients))
 
 
 @misconception
@@ -1181,7 +1356,8 @@ class norm_tested(Training):
     are finite. Test their elements: `tf.reduce_all(tf.math.is_finite(gradient))`."""
 
     def to_be_taken(self, loss, gradients, finite):
-        return bool(tf.math.is_finite(tf.linalg.global_norm(tf.nest.flatten(gradients))))
+        found = [gradient for own in gradients for gradient in own if gradient is not None]
+        return bool(tf.math.is_finite(tf.linalg.global_norm(found)))
 
 
 @misconception
@@ -1548,7 +1724,7 @@ class kernels_tested_only(Training):
 
     def gradients(self, x, y):
         loss, gradients = super().gradients(x, y)
-        self.kernels = [self.is_finite(own[0]) for own in gradients]
+        self.kernels = [own[0] is None or self.is_finite(own[0]) for own in gradients]
         return loss, gradients
 
     def count(self, finite):
