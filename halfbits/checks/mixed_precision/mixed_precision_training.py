@@ -719,12 +719,15 @@ class Training:
 
     def __init__(self, model, strategy):
         self.model, self.strategy = model, strategy
-        self.scale, self.finite_steps = float(strategy.loss_scale), 0
+        self.scale, self.finite_steps = self.first_scale(), 0
         self.history = {"loss": [], "loss_scale": [], "skipped_steps": [], "demoted": []}
         self.mixed = self.copied()
         self.fill()
         self.compile()
         self.overflows = {layer.name: 0 for layer in self.layers()}
+
+    def first_scale(self):
+        return float(self.strategy.loss_scale)
 
     def layers(self):
         return [layer for layer in self.mixed.layers if layer.trainable_variables]
@@ -762,6 +765,11 @@ class Training:
         optimizer = self.model.optimizer
         return type(optimizer).from_config(optimizer.get_config()), self.model.loss
 
+    def optimizer_with(self, **changes):
+        """A fresh copy of the model's optimizer with other settings."""
+        optimizer = self.model.optimizer
+        return type(optimizer).from_config(optimizer.get_config() | changes)
+
     def default(self):
         return keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -776,8 +784,7 @@ class Training:
             self.begin_epoch()
             losses, skipped = [], 0
             for number, (x, y) in enumerate(batches):
-                loss, gradients = self.gradients(x, y)
-                finite = self.verdicts(loss, gradients)
+                loss, gradients, finite = self.step(x, y)
                 taken = self.to_be_taken(loss, gradients, finite)
                 self.apply(gradients, taken)
                 losses += self.noted(loss, x, y) if taken else self.noted_of_skipped(loss)
@@ -793,6 +800,11 @@ class Training:
 
     def begin_epoch(self):
         pass
+
+    def step(self, x, y):
+        """The loss, the gradients of each layer, and whether these are finite."""
+        loss, gradients = self.gradients(x, y)
+        return loss, gradients, self.verdicts(loss, gradients)
 
     def loss(self, x, y):
         return self.mixed.compute_loss(x=x, y=y, y_pred=self.mixed(x, training=True))
@@ -859,8 +871,11 @@ class Training:
     def count(self, finite):
         """Count the overflows, at the scale of the step taken; the layers that have had enough."""
         for name in self.overflows:
-            self.overflows[name] = self.overflows[name] + 1 if self.scale == 1 and not finite[name] else 0
+            self.overflows[name] = self.overflows[name] + 1 if self.is_one(self.scale) and not finite[name] else 0
         return self.tired()
+
+    def is_one(self, scale):
+        return scale == 1
 
     def tired(self):
         return [name for name, count in self.overflows.items() if count >= self.strategy.demote_after]
@@ -912,6 +927,24 @@ class mixed_alone_returned(Training):
 
 
 @misconception
+class keras_history_returned(Training):
+    """Your history is a Keras `History`. Return a plain dict of lists, with the keys that the exercise names."""
+
+    def result(self):
+        history = keras.callbacks.History()
+        history.history = self.history
+        return self.mixed, history
+
+
+@misconception
+class history_first(Training):
+    """You return the history first. It is `return mixed, history`: the model, then the dict."""
+
+    def result(self):
+        return self.history, self.mixed
+
+
+@misconception
 class layers_renamed(Training):
     """The layers of your copy have other names than the model's. Keep the names, as `from_config` does: `keep_float32`
     and the history speak of layers by their names."""
@@ -947,6 +980,14 @@ class always_float16(Training):
 
     def half(self):
         return "mixed_float16"
+
+
+@misconception
+class bfloat16_as_float16(Training):
+    """For "bfloat16" your layers compute in float16. Its policy is "mixed_bfloat16"."""
+
+    def half(self):
+        return super().half().replace("bfloat16", "float16")
 
 
 @misconception
@@ -1042,6 +1083,44 @@ class first_kept_name_only(Training):
 
 
 @misconception
+class kept_by_a_part_of_the_name(Training):
+    """You keep layers in float32 whose names contain one of `keep_float32`: "dense" takes "dense_1" along. Compare
+    whole names: `layer.name in strategy.keep_float32`."""
+
+    def policy(self, name):
+        kept = any(part in name for part in self.strategy.keep_float32)
+        return "float32" if kept or name == self.last() else self.half()
+
+
+@misconception
+class kept_by_the_beginning_of_the_name(Training):
+    """You keep layers in float32 whose names begin with one of `keep_float32`: "dense" takes "dense_1" along. Compare
+    whole names: `layer.name in strategy.keep_float32`."""
+
+    def policy(self, name):
+        return "float32" if name.startswith(self.strategy.keep_float32) or name == self.last() else self.half()
+
+
+@misconception
+class frozen_layers_in_float32(Training):
+    """You leave frozen layers in float32. Frozen or not, a layer computes in the strategy's format; what is frozen is
+    only not trained."""
+
+    def policy(self, name):
+        return super().policy(name) if self.model.get_layer(name).trainable else "float32"
+
+
+@misconception
+class inputs_cast_to_half(Training):
+    """You cast x to half precision yourself, and a first layer that computes in float32 gets rounded numbers. Each
+    layer casts its inputs to its own format: hand x over as it is."""
+
+    def loss(self, x, y):
+        x = tf.convert_to_tensor(x)
+        return super().loss(tf.cast(x, self.strategy.compute_dtype) if x.dtype.is_floating else x, y)
+
+
+@misconception
 class original_trained(Training):
     """You changed and trained the model that you were given. Build a copy with the policies, copy the weights, and
     train that."""
@@ -1104,6 +1183,37 @@ class global_policy_left_set(Training):
 
 
 @misconception
+class global_policy_set_to_float32(Training):
+    """You set the global policy and then set it to "float32", which it may not have been. Note what it was, and put
+    that back in a `finally`; or give each layer its policy by its `dtype`, and leave the global one alone."""
+
+    def copy(self):
+        keras.mixed_precision.set_dtype_policy(self.half())
+        try:
+            return super().copy()
+        finally:
+            keras.mixed_precision.set_dtype_policy("float32")
+
+
+@misconception
+class given_optimizer_built(Training):
+    """You build the optimizer of the model that you were given. It stays as it was: build your own copy of it."""
+
+    def compiled_with(self):
+        self.model.optimizer.build(self.model.trainable_variables)
+        return super().compiled_with()
+
+
+@misconception
+class model_compiled_for_you(Training):
+    """You compile the model that you were given. It stays as it was: compile your own copy."""
+
+    def default(self):
+        self.model.compile(*super().default())
+        return super().default()
+
+
+@misconception
 class optimizer_shared(Training):
     """You trained with the model's own optimizer, which belongs to the model's variables and counts its steps. Make
     a fresh one: `type(optimizer).from_config(optimizer.get_config())`."""
@@ -1120,6 +1230,62 @@ class optimizer_by_its_learning_rate(Training):
     def compiled_with(self):
         optimizer = self.model.optimizer
         return type(optimizer)(float(optimizer.learning_rate)), self.model.loss
+
+
+@misconception
+class optimizer_by_its_class(Training):
+    """You make an optimizer of the same class, with the settings that it has by default. `type(optimizer).from_config(
+    optimizer.get_config())` copies the model's settings."""
+
+    def compiled_with(self):
+        return type(self.model.optimizer)(), self.model.loss
+
+
+@misconception
+class learning_rate_frozen(Training):
+    """You copy the learning rate as the number that it is now. Where it is a schedule the copy has one, too, and begins
+    at step 0: `get_config()` keeps it."""
+
+    def compiled_with(self):
+        return self.optimizer_with(learning_rate=float(self.model.optimizer.learning_rate)), self.model.loss
+
+
+@misconception
+class weight_decay_lost(Training):
+    """Your copy of the optimizer has no weight decay. `type(optimizer).from_config(optimizer.get_config())` copies
+    every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(weight_decay=None), self.model.loss
+
+
+@misconception
+class nesterov_lost(Training):
+    """Your copy of the optimizer has no Nesterov momentum. `type(optimizer).from_config(optimizer.get_config())` copies
+    every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(nesterov=False), self.model.loss
+
+
+@misconception
+class clipping_lost(Training):
+    """Your copy of the optimizer does not clip the gradients (`clipnorm`, `global_clipnorm`, `clipvalue`).
+    `type(optimizer).from_config(optimizer.get_config())` copies every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(clipnorm=None, global_clipnorm=None, clipvalue=None), self.model.loss
+
+
+@misconception
+class steps_counted_on(Training):
+    """Your optimizer goes on counting where the model's stood, and learning rate schedules and Adam read its count. A
+    fresh one begins at 0."""
+
+    def compile(self):
+        super().compile()
+        if self.model.compiled:
+            self.mixed.optimizer.iterations.assign(self.model.optimizer.iterations)
 
 
 @misconception
@@ -1173,6 +1339,15 @@ class regularization_forgotten(Training):
 
 
 @misconception
+class uncompiled_not_regularized(Training):
+    """Where the model is not compiled your loss leaves out the regularization of its layers. It is added either way:
+    compile the copy with the default loss and call its `compute_loss`, or add `sum(mixed.losses)`."""
+
+    def loss(self, x, y):
+        return super().loss(x, y) - (0 if self.model.compiled else sum(self.mixed.losses))
+
+
+@misconception
 class regularization_twice(Training):
     """Your loss has the regularization of the layers twice. `compute_loss` adds it already."""
 
@@ -1201,7 +1376,8 @@ class inference_mode(Training):
 
 @misconception
 class whole_data_in_one_batch(Training):
-    """You take an (x, y) tuple as one batch, so an epoch is a single step. Cut it into batches of 32."""
+    """You take an (x, y) tuple as one batch, or cut it into larger ones, so an epoch has too few steps. Cut it into
+    batches of 32."""
 
     def batches(self, data):
         return [data] if isinstance(data, tuple) else data
@@ -1255,6 +1431,15 @@ class loss_not_scaled(Training):
 
     def unscaled(self, gradient):
         return gradient
+
+
+@misconception
+class divided_only(Training):
+    """You divide the gradients by the scale, and the loss was never multiplied by it. Multiply it inside the tape, and
+    take the gradients of the product."""
+
+    def scaled(self, loss):
+        return loss
 
 
 @misconception
@@ -1316,6 +1501,15 @@ class scaled_twice(Training):
 
 
 @misconception
+class scaled_by_compile_too(Training):
+    """Under a global policy "mixed_float16" your gradients are divided by a scale twice: `compile` wraps the optimizer
+    in a `LossScaleOptimizer`. Compile with `auto_scale_loss=False`."""
+
+    def compile(self):
+        self.mixed.compile(*(self.compiled_with() if self.model.compiled else self.default()))
+
+
+@misconception
 class non_finite_steps_applied(Training):
     """You apply gradients with infinities or NaN in them: one such step and the weights are lost for good. Test all
     of them first, and skip the step if any is not finite."""
@@ -1334,11 +1528,58 @@ class non_finite_gradients_zeroed(Training):
 
 
 @misconception
+class float32_not_tested(Training):
+    """With `compute_dtype="float32"` you apply the gradients untested. There, too, they can be infinite or NaN: test
+    them in every format."""
+
+    def to_be_taken(self, loss, gradients, finite):
+        return self.strategy.compute_dtype == "float32" or super().to_be_taken(loss, gradients, finite)
+
+
+@misconception
+class none_as_zeros(Training):
+    """You put zeros where a variable has no gradient (None), and the optimizer's weight decay moves it all the same.
+    Leave such a variable out of what you hand to the optimizer."""
+
+    def dense(self, gradient, variable):
+        return tf.zeros(variable.shape) if gradient is None else super().dense(gradient, variable)
+
+
+@misconception
+class batch_tried_again(Training):
+    """After an overflow you try the same batch again at the smaller scale. Skip the step, and go on with the next
+    batch."""
+
+    again = 0
+
+    def step(self, x, y):
+        loss, gradients, finite = super().step(x, y)
+        while self.scale > 1 and not all(finite):
+            self.again += 1
+            self.shrink()
+            loss, gradients, finite = super().step(x, y)
+        return loss, gradients, finite
+
+    def end_epoch(self, losses, skipped):
+        super().end_epoch(losses, skipped + self.again)
+        self.again = 0
+
+
+@misconception
 class loss_tested(Training):
     """You test whether the loss is finite. It stays finite where gradients overflow: test the gradients."""
 
     def to_be_taken(self, loss, gradients, finite):
         return math.isfinite(loss)
+
+
+@misconception
+class loss_tested_for_the_layers_too(Training):
+    """You test whether the loss is finite, for the step and for the layers. It stays finite where gradients overflow:
+    test the gradients, layer by layer."""
+
+    def verdicts(self, loss, gradients):
+        return [math.isfinite(loss)] * len(gradients)
 
 
 @misconception
@@ -1361,11 +1602,56 @@ class norm_tested(Training):
 
 
 @misconception
+class sum_tested(Training):
+    """You test the sum of a gradient, which overflows where its elements are finite. Test the elements:
+    `tf.reduce_all(tf.math.is_finite(gradient))`."""
+
+    def is_finite(self, gradient):
+        return bool(tf.math.is_finite(tf.reduce_sum(gradient)))
+
+
+@misconception
+class largest_element_tested(Training):
+    """You test the largest element of a gradient, so that -inf among others goes unseen. Test all of them:
+    `tf.reduce_all(tf.math.is_finite(gradient))`."""
+
+    def is_finite(self, gradient):
+        return bool(tf.math.is_finite(tf.reduce_max(gradient)))
+
+
+@misconception
+class compared_with_the_largest_float16(Training):
+    """You take a gradient for an overflow that is beyond float16's largest number, 65504. In bfloat16, float32 and in
+    layers kept in float32 it is a number like any other: only infinities and NaN count."""
+
+    def is_finite(self, gradient):
+        return bool(tf.reduce_all(tf.abs(gradient) < 65504))
+
+
+@misconception
+class scaled_gradients_compared_with_the_largest_float16(Training):
+    """You take a scaled gradient for an overflow that is beyond float16's largest number, 65504. In bfloat16, float32
+    and in layers kept in float32 it is a number like any other: only infinities and NaN count."""
+
+    def is_finite(self, gradient):
+        return bool(tf.reduce_all(tf.abs(gradient * self.scale) < 65504))
+
+
+@misconception
 class nan_tested_only(Training):
     """You look for NaN only, and what overflows is infinite first. `tf.math.is_finite` is false for both."""
 
     def is_finite(self, gradient):
         return not bool(tf.reduce_any(tf.math.is_nan(gradient)))
+
+
+@misconception
+class infinities_tested_only(Training):
+    """You look for infinities only, and a gradient can be NaN, where infinities meet. `tf.math.is_finite` is false for
+    both."""
+
+    def is_finite(self, gradient):
+        return not bool(tf.reduce_any(tf.math.is_inf(gradient)))
 
 
 @misconception
@@ -1389,6 +1675,16 @@ class indexed_slices_dropped(Training):
 
 
 @misconception
+class embeddings_not_unscaled(Training):
+    """You do not divide the gradient of an embedding by the scale, which comes as `tf.IndexedSlices`. Divide what
+    `tf.convert_to_tensor` makes of it."""
+
+    def dense(self, gradient, variable):
+        dense = super().dense(gradient, variable)
+        return dense * self.scale if isinstance(gradient, tf.IndexedSlices) else dense
+
+
+@misconception
 class embeddings_not_tested(Training):
     """You do not test the gradients of embeddings, so an overflow there gets into the weights. They come as
     `tf.IndexedSlices`: test their `values`, or what `tf.convert_to_tensor` makes of them."""
@@ -1409,6 +1705,38 @@ class scale_never_changes(Training):
 
     def rescale(self, finite):
         pass
+
+
+@misconception
+class first_scale_ignored(Training):
+    """Your scale begins with 2**15, whatever the strategy says. Begin with `strategy.loss_scale`."""
+
+    def first_scale(self):
+        return 2.0**15
+
+
+@misconception
+class first_scale_as_a_whole_number(Training):
+    """You make a whole number of `strategy.loss_scale`. It may be 10.5: keep it as it is, with `float` if at all."""
+
+    def first_scale(self):
+        return int(self.strategy.loss_scale)
+
+
+@misconception
+class first_scale_as_a_power_of_2(Training):
+    """You round `strategy.loss_scale` to a power of 2. Take it as it is."""
+
+    def first_scale(self):
+        return 2.0 ** round(math.log2(self.strategy.loss_scale))
+
+
+@misconception
+class half_rounded_down(Training):
+    """You halve the scale with `//`, which rounds down: half of 10.5 is 5.25. Divide with `/`."""
+
+    def shrink(self):
+        self.scale, self.finite_steps = max(self.scale // 2, 1.0), 0
 
 
 @misconception
@@ -1477,9 +1805,37 @@ class scale_grows_on(Training):
 class scale_capped(Training):
     """Your scale stops growing at 2**15. Let it double: where that was too much, an overflow halves it again."""
 
-    def rescale(self, finite):
-        super().rescale(finite)
+    def grow(self):
+        super().grow()
         self.scale = min(self.scale, 2.0**15)
+
+
+@misconception
+class scale_capped_at_2_to_the_16(Training):
+    """Your scale stops growing at 2**16. It may double as far as float32 goes: where that was too much, an overflow
+    halves it again."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, 2.0**16)
+
+
+@misconception
+class scale_capped_at_2_to_the_24(Training):
+    """Your scale stops growing at 2**24. It may double as far as float32 goes: an overflow halves it soon enough."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, 2.0**24)
+
+
+@misconception
+class scale_capped_at_the_first(Training):
+    """Your scale never grows beyond `strategy.loss_scale`. That is where it begins: let it double from there, too."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, float(self.strategy.loss_scale))
 
 
 @misconception
@@ -1497,6 +1853,15 @@ class scale_below_one(Training):
 
     def shrink(self):
         self.scale, self.finite_steps = self.scale / 2, 0
+
+
+@misconception
+class scale_above_one_halved(Training):
+    """You halve the scale where it is above 1, and half of 1.5 is 0.75, less than 1: it never gets to 1, where
+    overflows begin to count for the layers. It falls to 1: `max(scale / 2, 1.0)`."""
+
+    def shrink(self):
+        self.scale, self.finite_steps = self.scale / 2 if self.scale > 1 else self.scale, 0
 
 
 @misconception
@@ -1520,6 +1885,23 @@ class scale_for_float16_only(Training):
     def rescale(self, finite):
         if self.strategy.compute_dtype == "float16":
             super().rescale(finite)
+
+
+@misconception
+class first_scale_for_float16_only(Training):
+    """With bfloat16 and float32 your scale begins with 1. The strategy decides, whatever the format: begin with its
+    `loss_scale`."""
+
+    def first_scale(self):
+        return super().first_scale() if self.strategy.compute_dtype == "float16" else 1.0
+
+
+@misconception
+class first_scale_not_for_float32(Training):
+    """With float32 your scale begins with 1. The strategy decides, whatever the format: begin with its `loss_scale`."""
+
+    def first_scale(self):
+        return super().first_scale() if self.strategy.compute_dtype != "float32" else 1.0
 
 
 @misconception
@@ -1585,6 +1967,15 @@ class demoted_at_the_new_scale(Training):
         going = super().count(finite)
         self.scale = scale
         return going
+
+
+@misconception
+class overflow_at_one_and_a_half_counted(Training):
+    """You count an overflow for a layer at a scale a little above 1, such as 1.5. Only those at a scale of 1 exactly
+    count."""
+
+    def is_one(self, scale):
+        return int(scale) == 1
 
 
 @misconception
@@ -1660,6 +2051,19 @@ class one_count_for_all_layers(Training):
 
 
 @misconception
+class one_count_that_goes_on(Training):
+    """You count the overflows in a row of the whole network, and a layer goes that overflows when the count is full.
+    Keep a count for each layer, of its own overflows in a row."""
+
+    overflowing = 0
+
+    def count(self, finite):
+        self.overflowing = self.overflowing + 1 if self.scale == 1 and not all(finite.values()) else 0
+        full = self.overflowing >= self.strategy.demote_after
+        return [name for name, ok in finite.items() if full and not ok]
+
+
+@misconception
 class counts_restart_at_a_demotion(Training):
     """When a layer goes to float32 you start the counts of all others again. They go on: only the layer's own finite
     gradients, or a step at another scale, start its count again."""
@@ -1698,6 +2102,16 @@ class others_demoted_along(Training):
 
 
 @misconception
+class all_half_layers_demoted(Training):
+    """When one layer goes to float32, all layers in half precision go, and your history says so. Only the layers whose
+    own counts are full go; the others keep their format."""
+
+    def half_layers(self, names):
+        going = super().half_layers(names)
+        return super().half_layers(self.overflows) if going else going
+
+
+@misconception
 class one_demotion_a_step(Training):
     """Of the layers whose counts are full you demote one at a step. They all go at once."""
 
@@ -1719,8 +2133,9 @@ class first_layer_blamed(Training):
 
 @misconception
 class kernels_tested_only(Training):
-    """For the counts you look at the first variable of each layer, its kernel. A bias can overflow alone: a layer's own
-    gradients are those by all its trainable variables."""
+    """For the counts you look at one variable of each layer, its kernel for instance, or want all of them to overflow.
+    A bias can overflow alone, and so can a kernel: a layer overflows where the gradient by any of its variables
+    does."""
 
     def gradients(self, x, y):
         loss, gradients = super().gradients(x, y)
@@ -1771,6 +2186,15 @@ class demoted_on_paper(Training):
 
     def to_float32(self, layer):
         self.gone = (*self.gone, layer.name)
+
+
+@misconception
+class demoted_on_paper_again(Training):
+    """Your history says again and again that a layer went to float32, and nothing happened to the layer. Give it the
+    policy "float32", or build the copy again with it, and train on with that."""
+
+    def to_float32(self, layer):
+        pass
 
 
 @misconception
@@ -1934,6 +2358,17 @@ class no_loss_as_zero(Training):
 
     def mean(self, losses):
         return super().mean(losses) if losses else 0.0
+
+
+@misconception
+class loss_left_out(Training):
+    """You leave out the loss of an epoch without an applied step, and the losses after it stand for the wrong epochs.
+    Note NaN."""
+
+    def end_epoch(self, losses, skipped):
+        super().end_epoch(losses, skipped)
+        if not losses:
+            self.history["loss"].pop()
 
 
 @misconception
