@@ -16,6 +16,7 @@ from halfbits.checks.training import (
     batches_of,
     both,
     copied,
+    kind_of,
     remembering,
     show_strategy,
 )
@@ -82,11 +83,9 @@ SHOW = {1: show_strategy}
 
 def _fault(model, returned) -> str | None:
     """What is wrong with the kind of a result, in words."""
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        return f"a {type(returned).__name__}, not a pair (mixed, history)"
-    mixed, history = returned
+    mixed, history = returned if isinstance(returned, (tuple, list)) and len(returned) == 2 else (None, None)
     if not isinstance(mixed, keras.Model) or not isinstance(history, Mapping):
-        return f"a {type(mixed).__name__} and a {type(history).__name__}, not a Keras model and a dict"
+        return kind_of(returned)
     names = {layer.name for layer in mixed.layers}
     missing = [layer.name for layer in model.layers if layer.name not in names]
     return f"a model without the layer {missing[0]!r}" if missing else None
