@@ -188,6 +188,13 @@ def adam(rate: float) -> Callable:
     return rule
 
 
+def kind_of(returned) -> str:
+    """What came back in place of the model and the history."""
+    name = lambda value: f"{type(value).__name__}"  # noqa: E731
+    found = f"a tuple ({', '.join(map(name, returned))})" if isinstance(returned, tuple) else f"a {name(returned)}"
+    return f"{found}, not a tuple (Keras model, dict)"
+
+
 def show_strategy(strategy) -> str:
     """A strategy without what is left at the default."""
     changed = []

@@ -430,14 +430,14 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
     The copy has the layers of the model, under their names, with all its weights, and what is
     frozen stays frozen. They compute in `strategy.compute_dtype`, but the last one of
     `model.layers`, with weights or without, and those in `strategy.keep_float32` compute in
-    float32. All variables are float32. The model itself, its optimizer and the global policy
-    stay as they were.
+    float32. All variables are float32. The model itself (compiled or not), its optimizer
+    (built or not) and the global policy, whichever it is, stay as they were.
 
-    A step takes the gradients of the loss times the scale, with the layers in training mode,
-    and divides them by the scale in float32. If all their elements are finite, they are
-    applied. If not, the step is skipped: the trainable weights and the optimizer, its count of
-    steps too, stay as they were (the moving statistics of a batch normalization may have
-    moved), and the scale is halved, or set to 1 where its half is less.
+    A step, in every format, takes the gradients of the loss times the scale, with x as it comes
+    and the layers in training mode, and divides them by the scale in float32. If all their
+    elements are finite, they are applied. If not, the step is skipped: the trainable weights and
+    the optimizer, its count of steps too, stay as they were (the moving statistics of a batch
+    normalization may have moved), and the scale is halved, or set to 1 where its half is less.
     `strategy.growth_interval` finite steps in a row, across the ends of epochs too, double it
     (beyond float32's largest number too or not, as you like). A variable without a gradient
     (None) stays as it is.
@@ -451,8 +451,8 @@ def mixed_precision_training(model, strategy, train_data, epochs=1):
         model: a float32 Sequential or functional Keras model, built, with one output, made of
             layers with no layers inside (and of nothing but layers: no `keras.ops`). Where it
             is compiled (without loss weights), its loss is used, and a fresh copy of its
-            optimizer; else sparse cross-entropy on logits and Adam(1e-3). Either way the
-            regularization of its layers is added.
+            optimizer, with all its settings; else sparse cross-entropy on logits and Adam(1e-3).
+            Either way the regularization of its layers is added.
         strategy: a PrecisionStrategy.
         train_data: a tf.data.Dataset of (x, y) batches, or a tuple (x, y) of arrays, which is
             cut into batches of 32 in its order, the last one as long as what is left.

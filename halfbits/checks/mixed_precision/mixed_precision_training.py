@@ -16,6 +16,7 @@ from halfbits.checks.training import (
     batches_of,
     both,
     copied,
+    kind_of,
     remembering,
     show_strategy,
 )
@@ -60,6 +61,7 @@ def _outcome(answer, network, strategy, data, *epochs):
         with as_the_network_asks(network):
             model = network.build()
             weights = model.get_weights()
+            keras.mixed_precision.set_dtype_policy(getattr(network, "policy", "float32"))
             returned = answer(model, strategy, data, *epochs)
             if returned is None:  # for which the grader has words of its own
                 return None
@@ -68,17 +70,22 @@ def _outcome(answer, network, strategy, data, *epochs):
         keras.mixed_precision.set_dtype_policy(policy_before)
 
 
+@dataclass(frozen=True, repr=False)
+class NetworkUnder(Network):
+    """A network in float32, for a call that is made under another global policy."""
+
+    policy: str = "mixed_float16"
+
+
 use = remembering(_outcome)
 SHOW = {1: show_strategy}
 
 
 def _fault(model, returned) -> str | None:
     """What is wrong with the kind of a result, in words."""
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        return f"a {type(returned).__name__}, not a pair (mixed, history)"
-    mixed, history = returned
+    mixed, history = returned if isinstance(returned, (tuple, list)) and len(returned) == 2 else (None, None)
     if not isinstance(mixed, keras.Model) or not isinstance(history, Mapping):
-        return f"a {type(mixed).__name__} and a {type(history).__name__}, not a Keras model and a dict"
+        return kind_of(returned)
     names = {layer.name for layer in mixed.layers}
     missing = [layer.name for layer in model.layers if layer.name not in names]
     return f"a model without the layer {missing[0]!r}" if missing else None
@@ -137,7 +144,9 @@ def left_alone(outcome: Outcome) -> dict:
         "a new model came back": outcome.mixed is not outcome.model,
         "the old one computes in": sorted({layer.compute_dtype for layer in outcome.model.layers}),
         "its weights are as before": all(np.array_equal(a, b) for a, b in pairs),
-        "steps of its optimizer": int(outcome.model.optimizer.iterations),
+        "it is compiled": outcome.model.compiled,
+        "steps of its optimizer": int(outcome.model.optimizer.iterations) if outcome.model.compiled else 0,
+        "its optimizer is built": outcome.model.compiled and outcome.model.optimizer.built,
         "global policy": keras.mixed_precision.dtype_policy().name,
     }
 
@@ -146,7 +155,9 @@ UNTOUCHED = {
     "a new model came back": True,
     "the old one computes in": ["float32"],
     "its weights are as before": True,
+    "it is compiled": True,
     "steps of its optimizer": 0,
+    "its optimizer is built": False,
     "global policy": "float32",
 }
 
@@ -163,6 +174,7 @@ ROWS = RANDOM.normal(size=(4, 3)).astype(np.float32)
 KERNELS = [RANDOM.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4, 2))]
 TABLE = Data(tuple(map(tuple, ROWS.tolist())), ((1.0, 0.0), (0.0, 1.0), (2.0, 1.0), (0.0, -1.0)))
 LABELS = [0, 1, 1, 0]
+POINT = Data(((1.0,),), ((0.0,),))
 
 
 def sequential(inputs: int, *layers):
@@ -181,11 +193,13 @@ def unit(name: str, kernel: float = 1.0, **settings):
 
 
 @functools.cache
-def two_layers(learning_rate: float = 0.25):
+def two_layers(learning_rate: float = 0.25, decay: float = 0.0):
     """Two dense layers with biases; uncompiled without a learning rate."""
 
     def build():
-        first, out = keras.layers.Dense(4, name="first"), keras.layers.Dense(2, name="out")
+        penalty = keras.regularizers.L2(decay) if decay else None
+        first = keras.layers.Dense(4, kernel_regularizer=penalty, name="first")
+        out = keras.layers.Dense(2, name="out")
         model = sequential(3, first, out)
         first.kernel.assign(KERNELS[0])
         out.kernel.assign(KERNELS[1])
@@ -207,6 +221,21 @@ def skip():
     return model
 
 
+def named_alike():
+    """Names of which one is a part of others, and a frozen layer."""
+    names = ("dense", "dense_1", "my_dense")
+    model = sequential(1, *map(unit, names), unit("frozen", trainable=False), unit("out"))
+    model.compile(keras.optimizers.SGD(0.25), "mse")
+    return model
+
+
+def two_inputs():
+    """A kernel of two elements, both 0: whatever goes in, 0 comes out."""
+    model = sequential(2, unit("start", 0.0), unit("out"))
+    model.compile(keras.optimizers.SGD(2.0**-120), "mse")
+    return model
+
+
 def still():
     """Batch normalization with statistics of its own, which do not move, and a learning rate of 0."""
     norm = keras.layers.BatchNormalization(momentum=1.0, name="norm")
@@ -223,16 +252,21 @@ def normalized():
     return model
 
 
-def embedding():
+@functools.cache
+def embedding(weight_decay: float | None = None) -> Callable:
     """A row of a table looked up by a whole number that a layer computes, which no gradient reaches; start is frozen.
 
     The prediction is the row of the table times 16; the table gets 16 times the gradient that start gets.
     """
-    table = keras.layers.Embedding(3, 1, embeddings_initializer="ones", name="table")
-    start = unit("start", 16.0, trainable=False)
-    model = sequential(1, unit("index"), table, keras.layers.Flatten(name="flat"), start, unit("out"))
-    model.compile(keras.optimizers.SGD(2.0**-6), "mse")
-    return model
+
+    def build():
+        table = keras.layers.Embedding(3, 1, embeddings_initializer="ones", name="table")
+        start = unit("start", 16.0, trainable=False)
+        model = sequential(1, unit("index"), table, keras.layers.Flatten(name="flat"), start, unit("out"))
+        model.compile(keras.optimizers.SGD(2.0**-6, weight_decay=weight_decay), "mse")
+        return model
+
+    return build
 
 
 def biased():
@@ -245,13 +279,21 @@ def biased():
 
 @functools.cache
 def chain(
-    kernels=(1.0, 1.0, 1.0), learning_rate=2.0**-32, momentum=0.0, loss="mse", decay=0.0, used=False, halved=None
+    kernels=(1.0, 1.0, 1.0),
+    learning_rate=2.0**-32,
+    momentum=0.0,
+    loss="mse",
+    decay=0.0,
+    used=False,
+    halved=None,
+    steps=0,
+    **settings,
 ) -> Callable:
     """One number in, three layers of one unit without bias, start, middle and out, one number out.
 
     With x = 2^10 and kernels 2^-10, 1, 1 the prediction is 1, and the gradient of the squared error by `start`'s kernel
-    is 2^10 times that by the others: it alone overflows. The optimizer may be used already, and may halve its learning
-    rate after so many steps.
+    is 2^10 times that by the others: it alone overflows. The optimizer may be used already, may have taken
+    so many steps, may halve its learning rate after so many, and may have other settings.
     """
 
     def build():
@@ -263,7 +305,8 @@ def chain(
         rate = learning_rate
         if halved:
             rate = keras.optimizers.schedules.PiecewiseConstantDecay([halved - 1], [rate, rate / 2])
-        model.compile(keras.optimizers.SGD(rate, momentum=momentum), loss)
+        model.compile(keras.optimizers.SGD(rate, momentum=momentum, **settings), loss)
+        model.optimizer.iterations.assign(steps)
         if used:
             model.optimizer.build(model.trainable_variables)
             for variable in model.optimizer.variables[2:]:  # after the step count and the learning rate
@@ -300,8 +343,23 @@ def overflows(*names: str) -> Data:
     return Data(x, y, 4, f"; what overflows at scale 1 in float16: {', '.join(names)}")
 
 
-def chain_sgd(kernels, batches, learning_rate, momentum=0.0, decay=0.0, half=1.0, halved=None):
-    """Training a chain in NumPy, in float64: the kernels afterwards and the loss of each step."""
+def chain_sgd(
+    kernels,
+    batches,
+    learning_rate,
+    momentum=0.0,
+    decay=0.0,
+    half=1.0,
+    halved=None,
+    nesterov=False,
+    weight_decay=0.0,
+    clipvalue=math.inf,
+    global_clipnorm=math.inf,
+):
+    """Training a chain in NumPy, in float64: the kernels afterwards and the loss of each step.
+
+    A kernel of one element has its absolute value for its norm: `clipnorm` does what `clipvalue` does.
+    """
     kernels, velocity, losses = np.array(kernels, float), np.zeros(3), []
     for step, (x, y) in enumerate(batches):
         x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
@@ -311,8 +369,11 @@ def chain_sgd(kernels, batches, learning_rate, momentum=0.0, decay=0.0, half=1.0
         towards = half * 2 * np.mean(error * x)
         gradients = towards * np.array([middle * out, start * out, start * middle]) + [2 * decay * start, 0, 0]
         rate = learning_rate / 2 if halved and step >= halved else learning_rate
+        gradients = np.clip(gradients, -clipvalue, clipvalue)
+        gradients *= min(1.0, global_clipnorm / np.linalg.norm(gradients)) if gradients.any() else 1.0
         velocity = momentum * velocity - rate * gradients
-        kernels = kernels + velocity
+        kernels = kernels * (1 - rate * weight_decay)
+        kernels = kernels + (momentum * velocity - rate * gradients if nesterov else velocity)
     return kernels, losses
 
 
@@ -323,6 +384,7 @@ def as_weights(kernels, names=("start", "middle", "out")) -> dict:
 # The properties. A call is answer(network, strategy, data, epochs).
 
 FORMATS = ("float16", "bfloat16", "float32")
+BFLOAT16 = "mixed_bfloat16"
 
 
 def test_precisions(answer):
@@ -337,6 +399,10 @@ def test_precisions(answer):
         wanted |= {name: f"{wanted[name]} (float32 variables)" for name in ("body", "norm", "out")}
         strategy = PrecisionStrategy(loss_scale=4.0, keep_float32=keep)
         cases.append(((network, strategy, TABLE, 1), {**wanted, "shares": "float32"}))
+    network = Network("Sequential(dense, dense_1, my_dense, frozen, out) of one unit each", named_alike, precisions)
+    wanted = dict.fromkeys(("dense", "dense_1", "my_dense", "frozen", "out"), "float16 (float32 variables)")
+    wanted |= dict.fromkeys(("dense", "out"), "float32 (float32 variables)")
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0, keep_float32=("dense",)), POINT, 1), wanted))
     hold_all(answer, *cases)
 
 
@@ -350,7 +416,13 @@ def test_begins_with_the_weights(answer):
 def test_the_model_is_left_alone(answer):
     """The model given, its optimizer and the global policy stay as they were"""
     network = Network(TWO, two_layers(), left_alone)
-    hold_all(answer, *(((network, PrecisionStrategy(dtype, 4.0), TABLE, 1), UNTOUCHED) for dtype in FORMATS))
+    cases = [((network, PrecisionStrategy(dtype, 4.0), TABLE, 1), UNTOUCHED) for dtype in FORMATS]
+    network = NetworkUnder(f'{TWO} under the global policy "mixed_bfloat16"', two_layers(), left_alone, False, BFLOAT16)
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0), TABLE, 1), UNTOUCHED | {"global policy": BFLOAT16}))
+    network = Network(f"{TWO}, not compiled", two_layers(learning_rate=None), left_alone)
+    data = Data(TABLE.x, tuple(LABELS))
+    cases.append(((network, PrecisionStrategy(loss_scale=4.0), data, 1), UNTOUCHED | {"it is compiled": False}))
+    hold_all(answer, *cases)
 
 
 def test_moving_statistics(answer):
@@ -399,19 +471,55 @@ def test_the_loss_of_the_model(answer):
     hold(answer(network, PrecisionStrategy("float32"), data, 1), wanted, rtol=1e-4)
 
 
+SETTINGS = (
+    {"momentum": 0.5, "nesterov": True, "weight_decay": 0.5},
+    {"clipvalue": 1.25},
+    {"clipnorm": 1.25},
+    {"global_clipnorm": 1.25},
+    {"halved": 2, "steps": 11},
+)
+
+
+def test_the_optimizer_of_the_model(answer):
+    """The optimizer is a fresh copy of the model's: it has all the settings, and its steps count from 0"""
+    data, kernels, cases = Data(((0.75,), (1.0,), (0.875,)), ((2.0,),) * 3, 1), (1.0, 0.5, 0.75), []
+    for settings in SETTINGS:
+        text = ", ".join(f"{name}={value}" for name, value in settings.items())
+        own = {"clipvalue" if name == "clipnorm" else name: value for name, value in settings.items()}
+        if "halved" in settings:
+            text = "a learning rate that halves after 2 steps, and 11 steps taken already"
+            del own["steps"]
+        network = Network(f"{CHAIN}, SGD with {text}", chain(kernels, 0.0625, **settings), weights)
+        wanted = as_weights(chain_sgd(kernels, data.batches(), 0.0625, **own)[0])
+        cases.append(((network, PrecisionStrategy("float32", 4.0), data, 1), wanted))
+    for arguments, wanted in cases:
+        hold(answer(*arguments), wanted, rtol=1e-4)
+
+
+def test_a_global_policy(answer):
+    """Nothing is scaled twice where the global policy is mixed_float16"""
+    data = Data(((0.5,), (1.0,)), ((2.0,),) * 2, 1)
+    text = f'{CHAIN}, under the global policy "mixed_float16"'
+    network = NetworkUnder(text, chain(learning_rate=2.0**-6), both(weights, history("loss_scale")))
+    wanted = as_weights(chain_sgd((1, 1, 1), data.batches(), 2.0**-6)[0])
+    hold(answer(network, PrecisionStrategy(loss_scale=4.0), data, 1), {**wanted, "loss_scale": [4.0]}, rtol=2e-3)
+
+
 def test_uncompiled(answer):
-    """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
+    """A model that is not compiled gets sparse cross-entropy on logits, with regularization, and Adam(1e-3)"""
     kernel, out = KERNELS[0].astype(float), KERNELS[1].astype(float)
     logits = ROWS @ kernel @ out
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     towards = (shares - np.eye(2)[LABELS]) / len(LABELS)
+    of_first, decay = ROWS.T @ towards @ out.T, 0.03125
     # Adam's first step is the learning rate in the direction of the gradient's sign, whatever its size.
     wanted = {
-        "first": (kernel - 1e-3 * np.sign(ROWS.T @ towards @ out.T)).astype(np.float32).ravel(),
+        "first": (kernel - 1e-3 * np.sign(of_first + 2 * decay * kernel)).astype(np.float32).ravel(),
         "out": (out - 1e-3 * np.sign((ROWS @ kernel).T @ towards)).astype(np.float32).ravel(),
     }
-    network = Network(f"{TWO}, not compiled", two_layers(learning_rate=None), both(weights, history("loss")))
-    wanted["loss"] = [float(-np.mean(np.log(shares[range(len(LABELS)), LABELS])))]
+    build = two_layers(learning_rate=None, decay=decay)
+    network = Network(f"{TWO}, an L2 penalty on first, not compiled", build, both(weights, history("loss")))
+    wanted["loss"] = [float(decay * np.sum(kernel**2) - np.mean(np.log(shares[range(len(LABELS)), LABELS])))]
     call = answer(network, PrecisionStrategy("float32"), Data(TABLE.x, tuple(LABELS)), 1)
     hold(call, wanted, rtol=1e-4, atol=2e-5)
 
@@ -432,19 +540,47 @@ def test_small_and_large_gradients(answer):
     hold(answer(network, PrecisionStrategy("bfloat16", 1.0), data, 1), wanted, rtol=1e-6)
 
 
+def test_inputs(answer):
+    """A layer that computes in float32 gets the digits that float32 has, the first one those of x"""
+    # What start makes of 1 + 2^-12 is 1 in middle, which computes in float16.
+    x = 1 + 2.0**-12
+    network = Network(CHAIN, chain(learning_rate=0.25), weights)
+    strategy = PrecisionStrategy(loss_scale=4.0, keep_float32=("start",))
+    call = answer(network, strategy, Data(((x,),), ((0.0,),), 1, f" with x = {x}"), 1)
+    hold(call, as_weights((1 - x / 2, 0.5, 0.5)), rtol=1e-6)
+
+
+def test_finite(answer):
+    """A step is finite where all elements of the gradients are: no infinity of either sign, however large their sum"""
+    network = Network("Sequential(start, out), two numbers to one", two_inputs, both(weights, history("skipped_steps")))
+    data = Data(((2.0**10, 1.0),) * 2, ((2.0**7,), (-(2.0**7),)), 1, "; gradients by start: (-inf, -256), (inf, 256)")
+    wanted = {"start": np.zeros(2, np.float32), "out": np.ones(1, np.float32)}
+    hold(answer(network, PrecisionStrategy(loss_scale=1.0), data, 1), {**wanted, "skipped_steps": [2]})
+    data = Data(((1.5 * 2**66,) * 2,), ((2.0**60,),), 1, "; gradients by start: -1.5 * 2**127, twice")
+    wanted["start"] = np.full(2, 192, np.float32)
+    call = answer(network, PrecisionStrategy("float32", 1.0), data, 1)
+    hold(call, {**wanted, "skipped_steps": [0]}, rtol=1e-6)
+
+
 def test_embedding(answer):
     """Embeddings are trained and tested like any layer; what is frozen, or out of any gradient's reach, stays"""
     # The first batch overflows in the table only. In the second its gradient, and that of out, is 8.
     data = Data(((0.0,), (0.0,), (1.0,), (1.0,)), (*((16 - 2.0**13,),) * 2, *((15.75,),) * 2), 2)
     network = Network(
         "Sequential(index, table, flat, start (frozen), out): an Embedding looked up by whole numbers",
-        embedding,
+        embedding(),
         both(weights, history("skipped_steps")),
         traced=True,
     )
     call = answer(network, PrecisionStrategy(loss_scale=1.0, keep_float32=("table",)), data, 1)
     wanted = as_weights((1, 16, 0.875), ("index", "start", "out"))
     hold(call, {"table": np.array([1, 0.875, 1], np.float32), **wanted, "skipped_steps": [1]}, rtol=1e-6)
+    # Weight decay takes a quarter of what a gradient reaches, and nothing else.
+    data = Data(((1.0,), (1.0,)), ((15.75,), (15.75,)), 2)
+    network = Network("the same, with weight decay", embedding(weight_decay=16.0), weights)
+    call = answer(network, PrecisionStrategy(loss_scale=4.0, keep_float32=("table",)), data, 1)
+    wanted = as_weights((1, 16, 0.625), ("index", "start", "out"))
+    hold(call, {"table": np.array([0.75, 0.625, 0.75], np.float32), **wanted}, rtol=1e-6)
 
 
 def test_growth(answer):
@@ -452,6 +588,33 @@ def test_growth(answer):
     network = Network(TALL_CHAIN, chain(TALL), history("loss_scale", "skipped_steps"))
     call = answer(network, PrecisionStrategy(growth_interval=3), tall(*[2.0**-6] * 5), 2)
     hold(call, {"loss_scale": [2.0**16, 2.0**18], "skipped_steps": [0, 0]})
+    call = answer(network, PrecisionStrategy("bfloat16", 2.0**24, growth_interval=1), tall(2.0**-6, 2.0**-6), 1)
+    hold(call, {"loss_scale": [2.0**26], "skipped_steps": [0]})
+
+
+def test_every_format_is_scaled(answer):
+    """The scale is applied and adjusted in bfloat16 and float32 as well"""
+    # By start's kernel the gradient of the loss is 1.5 * 2^40, and 2^128 too large for these formats.
+    data = Data(((2.0**40,),) * 4, ((0.25,),) * 4, 1, "; gradients of the loss by start's kernel: 1.5 * 2**40")
+    build = chain((2.0**-40, 1, 1), learning_rate=2.0**-115)
+    network = Network(f"{CHAIN}, kernels 2**-40, 1, 1", build, history("loss_scale", "skipped_steps"))
+    wanted = {"loss_scale": [2.0**87], "skipped_steps": [3]}
+    hold_all(
+        answer, *(((network, PrecisionStrategy(dtype, 2.0**90), data, 1), wanted) for dtype in ("bfloat16", "float32"))
+    )
+
+
+def test_odd_scales(answer):
+    """A scale may be any number from 1 on: its half is not rounded, and an overflow at 1.5 is none at 1"""
+    look = history("demoted", "loss_scale", "skipped_steps")
+    network = Network(TALL_CHAIN, chain(TALL), look)
+    going = [{"layer": "start", "epoch": 0, "step": 3}]
+    cases = (
+        ((network, PrecisionStrategy(loss_scale=10.5), tall(2**17), 2), [], [5.25, 2.625], [1, 1]),
+        ((network, PrecisionStrategy(loss_scale=3.0, demote_after=2), tall(*[2**17] * 4), 1), going, [1.0], [4]),
+    )
+    keys = ("demoted", "loss_scale", "skipped_steps")
+    hold_all(answer, *((arguments, dict(zip(keys, wanted, strict=True))) for arguments, *wanted in cases))
 
 
 def test_overflow(answer):
@@ -518,14 +681,16 @@ def test_a_count_for_each_layer(answer):
 
 def test_several_demotions(answer):
     """Layers that go together stand in the order of the model; one that computes in float32 already cannot go"""
-    network = Network(CHAIN, chain(), history("demoted", "skipped_steps"))
+    network = Network(CHAIN, chain(), both(weights, history("demoted", "skipped_steps")))
     data = Data(((1.0,), (math.inf,), (math.inf,), (math.inf,)), ((1.0,),) * 4, 1, ", from the second on of x = inf")
     half, cases = ("start", "middle"), []
     for dtype, keep, going in ("bfloat16", (), half), ("bfloat16", ("start",), half[1:]), ("float32", (), ()):
         wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 2} for name in going], "skipped_steps": [3]}
+        wanted |= as_weights((1, 1, 1))
         cases.append(((network, PrecisionStrategy(dtype, 1.0, 2000, keep, demote_after=2), data, 1), wanted))
     at_once = Data(((math.inf,),) * 2, ((1.0,),) * 2, 1, ", all of x = inf")
     wanted = {"demoted": [{"layer": name, "epoch": 0, "step": 1} for name in half], "skipped_steps": [2]}
+    wanted |= as_weights((1, 1, 1))
     cases.append(((network, PrecisionStrategy(loss_scale=1.0, demote_after=2), at_once, 1), wanted))
     hold_all(answer, *cases)
 
@@ -553,12 +718,15 @@ class Training:
 
     def __init__(self, model, strategy):
         self.model, self.strategy = model, strategy
-        self.scale, self.finite_steps = float(strategy.loss_scale), 0
+        self.scale, self.finite_steps = self.first_scale(), 0
         self.history = {"loss": [], "loss_scale": [], "skipped_steps": [], "demoted": []}
         self.mixed = self.copied()
         self.fill()
         self.compile()
         self.overflows = {layer.name: 0 for layer in self.layers()}
+
+    def first_scale(self):
+        return float(self.strategy.loss_scale)
 
     def layers(self):
         return [layer for layer in self.mixed.layers if layer.trainable_variables]
@@ -596,6 +764,11 @@ class Training:
         optimizer = self.model.optimizer
         return type(optimizer).from_config(optimizer.get_config()), self.model.loss
 
+    def optimizer_with(self, **changes):
+        """A fresh copy of the model's optimizer with other settings."""
+        optimizer = self.model.optimizer
+        return type(optimizer).from_config(optimizer.get_config() | changes)
+
     def default(self):
         return keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -610,8 +783,7 @@ class Training:
             self.begin_epoch()
             losses, skipped = [], 0
             for number, (x, y) in enumerate(batches):
-                loss, gradients = self.gradients(x, y)
-                finite = [all(map(self.is_finite, own)) for own in gradients]
+                loss, gradients, finite = self.step(x, y)
                 taken = self.to_be_taken(loss, gradients, finite)
                 self.apply(gradients, taken)
                 losses += self.noted(loss, x, y) if taken else self.noted_of_skipped(loss)
@@ -628,6 +800,11 @@ class Training:
     def begin_epoch(self):
         pass
 
+    def step(self, x, y):
+        """The loss, the gradients of each layer, and whether these are finite."""
+        loss, gradients = self.gradients(x, y)
+        return loss, gradients, self.verdicts(loss, gradients)
+
     def loss(self, x, y):
         return self.mixed.compute_loss(x=x, y=y, y_pred=self.mixed(x, training=True))
 
@@ -641,18 +818,22 @@ class Training:
         variables = [layer.trainable_variables for layer in self.layers()]
         gradients = tape.gradient(scaled, variables)
         return loss, [
-            [self.unscaled(self.dense(gradient, variable)) for gradient, variable in zip(*of_layer, strict=True)]
+            [None if gradient is None else self.unscaled(gradient) for gradient in map(self.dense, *of_layer)]
             for of_layer in zip(gradients, variables, strict=True)
         ]
 
     def dense(self, gradient, variable):
-        return tf.zeros(variable.shape) if gradient is None else tf.convert_to_tensor(gradient)
+        return None if gradient is None else tf.convert_to_tensor(gradient)
 
     def unscaled(self, gradient):
         return gradient / self.scale
 
     def is_finite(self, gradient):
         return bool(tf.reduce_all(tf.math.is_finite(gradient)))
+
+    def verdicts(self, loss, gradients):
+        """For each layer whether its gradients are finite."""
+        return [all(self.is_finite(gradient) for gradient in own if gradient is not None) for own in gradients]
 
     def to_be_taken(self, loss, gradients, finite):
         return all(finite)
@@ -662,8 +843,9 @@ class Training:
             self.update(gradients)
 
     def update(self, gradients):
-        variables = [layer.trainable_variables for layer in self.layers()]
-        self.mixed.optimizer.apply(tf.nest.flatten(gradients), tf.nest.flatten(variables))
+        variables = [variable for layer in self.layers() for variable in layer.trainable_variables]
+        pairs = zip([gradient for own in gradients for gradient in own], variables, strict=True)
+        self.mixed.optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
 
     def noted(self, loss, x, y):
         return [float(loss)]
@@ -688,8 +870,11 @@ class Training:
     def count(self, finite):
         """Count the overflows, at the scale of the step taken; the layers that have had enough."""
         for name in self.overflows:
-            self.overflows[name] = self.overflows[name] + 1 if self.scale == 1 and not finite[name] else 0
+            self.overflows[name] = self.overflows[name] + 1 if self.is_one(self.scale) and not finite[name] else 0
         return self.tired()
+
+    def is_one(self, scale):
+        return scale == 1
 
     def tired(self):
         return [name for name, count in self.overflows.items() if count >= self.strategy.demote_after]
@@ -717,6 +902,11 @@ class Training:
         self.history["skipped_steps"].append(skipped)
 
 
+def each_gradient(change: Callable, gradients: list[list]) -> list[list]:
+    """The gradients of each layer, changed where there are some."""
+    return [[None if gradient is None else change(gradient) for gradient in own] for own in gradients]
+
+
 def misconception(wrong: type[Training]) -> Callable:
     """The answer that trains in this way."""
 
@@ -733,6 +923,24 @@ class mixed_alone_returned(Training):
 
     def result(self):
         return self.mixed
+
+
+@misconception
+class keras_history_returned(Training):
+    """Your history is a Keras `History`. Return a plain dict of lists, with the keys that the exercise names."""
+
+    def result(self):
+        history = keras.callbacks.History()
+        history.history = self.history
+        return self.mixed, history
+
+
+@misconception
+class history_first(Training):
+    """You return the history first. It is `return mixed, history`: the model, then the dict."""
+
+    def result(self):
+        return self.history, self.mixed
 
 
 @misconception
@@ -771,6 +979,14 @@ class always_float16(Training):
 
     def half(self):
         return "mixed_float16"
+
+
+@misconception
+class bfloat16_as_float16(Training):
+    """For "bfloat16" your layers compute in float16. Its policy is "mixed_bfloat16"."""
+
+    def half(self):
+        return super().half().replace("bfloat16", "float16")
 
 
 @misconception
@@ -866,6 +1082,44 @@ class first_kept_name_only(Training):
 
 
 @misconception
+class kept_by_a_part_of_the_name(Training):
+    """You keep layers in float32 whose names contain one of `keep_float32`: "dense" takes "dense_1" along. Compare
+    whole names: `layer.name in strategy.keep_float32`."""
+
+    def policy(self, name):
+        kept = any(part in name for part in self.strategy.keep_float32)
+        return "float32" if kept or name == self.last() else self.half()
+
+
+@misconception
+class kept_by_the_beginning_of_the_name(Training):
+    """You keep layers in float32 whose names begin with one of `keep_float32`: "dense" takes "dense_1" along. Compare
+    whole names: `layer.name in strategy.keep_float32`."""
+
+    def policy(self, name):
+        return "float32" if name.startswith(self.strategy.keep_float32) or name == self.last() else self.half()
+
+
+@misconception
+class frozen_layers_in_float32(Training):
+    """You leave frozen layers in float32. Frozen or not, a layer computes in the strategy's format; what is frozen is
+    only not trained."""
+
+    def policy(self, name):
+        return super().policy(name) if self.model.get_layer(name).trainable else "float32"
+
+
+@misconception
+class inputs_cast_to_half(Training):
+    """You cast x to half precision yourself, and a first layer that computes in float32 gets rounded numbers. Each
+    layer casts its inputs to its own format: hand x over as it is."""
+
+    def loss(self, x, y):
+        x = tf.convert_to_tensor(x)
+        return super().loss(tf.cast(x, self.strategy.compute_dtype) if x.dtype.is_floating else x, y)
+
+
+@misconception
 class original_trained(Training):
     """You changed and trained the model that you were given. Build a copy with the policies, copy the weights, and
     train that."""
@@ -928,6 +1182,37 @@ class global_policy_left_set(Training):
 
 
 @misconception
+class global_policy_set_to_float32(Training):
+    """You set the global policy and then set it to "float32", which it may not have been. Note what it was, and put
+    that back in a `finally`; or give each layer its policy by its `dtype`, and leave the global one alone."""
+
+    def copy(self):
+        keras.mixed_precision.set_dtype_policy(self.half())
+        try:
+            return super().copy()
+        finally:
+            keras.mixed_precision.set_dtype_policy("float32")
+
+
+@misconception
+class given_optimizer_built(Training):
+    """You build the optimizer of the model that you were given. It stays as it was: build your own copy of it."""
+
+    def compiled_with(self):
+        self.model.optimizer.build(self.model.trainable_variables)
+        return super().compiled_with()
+
+
+@misconception
+class model_compiled_for_you(Training):
+    """You compile the model that you were given. It stays as it was: compile your own copy."""
+
+    def default(self):
+        self.model.compile(*super().default())
+        return super().default()
+
+
+@misconception
 class optimizer_shared(Training):
     """You trained with the model's own optimizer, which belongs to the model's variables and counts its steps. Make
     a fresh one: `type(optimizer).from_config(optimizer.get_config())`."""
@@ -944,6 +1229,62 @@ class optimizer_by_its_learning_rate(Training):
     def compiled_with(self):
         optimizer = self.model.optimizer
         return type(optimizer)(float(optimizer.learning_rate)), self.model.loss
+
+
+@misconception
+class optimizer_by_its_class(Training):
+    """You make an optimizer of the same class, with the settings that it has by default. `type(optimizer).from_config(
+    optimizer.get_config())` copies the model's settings."""
+
+    def compiled_with(self):
+        return type(self.model.optimizer)(), self.model.loss
+
+
+@misconception
+class learning_rate_frozen(Training):
+    """You copy the learning rate as the number that it is now. Where it is a schedule the copy has one, too, and begins
+    at step 0: `get_config()` keeps it."""
+
+    def compiled_with(self):
+        return self.optimizer_with(learning_rate=float(self.model.optimizer.learning_rate)), self.model.loss
+
+
+@misconception
+class weight_decay_lost(Training):
+    """Your copy of the optimizer has no weight decay. `type(optimizer).from_config(optimizer.get_config())` copies
+    every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(weight_decay=None), self.model.loss
+
+
+@misconception
+class nesterov_lost(Training):
+    """Your copy of the optimizer has no Nesterov momentum. `type(optimizer).from_config(optimizer.get_config())` copies
+    every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(nesterov=False), self.model.loss
+
+
+@misconception
+class clipping_lost(Training):
+    """Your copy of the optimizer does not clip the gradients (`clipnorm`, `global_clipnorm`, `clipvalue`).
+    `type(optimizer).from_config(optimizer.get_config())` copies every setting."""
+
+    def compiled_with(self):
+        return self.optimizer_with(clipnorm=None, global_clipnorm=None, clipvalue=None), self.model.loss
+
+
+@misconception
+class steps_counted_on(Training):
+    """Your optimizer goes on counting where the model's stood, and learning rate schedules and Adam read its count. A
+    fresh one begins at 0."""
+
+    def compile(self):
+        super().compile()
+        if self.model.compiled:
+            self.mixed.optimizer.iterations.assign(self.model.optimizer.iterations)
 
 
 @misconception
@@ -997,6 +1338,15 @@ class regularization_forgotten(Training):
 
 
 @misconception
+class uncompiled_not_regularized(Training):
+    """Where the model is not compiled your loss leaves out the regularization of its layers. It is added either way:
+    compile the copy with the default loss and call its `compute_loss`, or add `sum(mixed.losses)`."""
+
+    def loss(self, x, y):
+        return super().loss(x, y) - (0 if self.model.compiled else sum(self.mixed.losses))
+
+
+@misconception
 class regularization_twice(Training):
     """Your loss has the regularization of the layers twice. `compute_loss` adds it already."""
 
@@ -1025,7 +1375,8 @@ class inference_mode(Training):
 
 @misconception
 class whole_data_in_one_batch(Training):
-    """You take an (x, y) tuple as one batch, so an epoch is a single step. Cut it into batches of 32."""
+    """You take an (x, y) tuple as one batch, or cut it into larger ones, so an epoch has too few steps. Cut it into
+    batches of 32."""
 
     def batches(self, data):
         return [data] if isinstance(data, tuple) else data
@@ -1082,6 +1433,15 @@ class loss_not_scaled(Training):
 
 
 @misconception
+class divided_only(Training):
+    """You divide the gradients by the scale, and the loss was never multiplied by it. Multiply it inside the tape, and
+    take the gradients of the product."""
+
+    def scaled(self, loss):
+        return loss
+
+
+@misconception
 class loss_scaled_in_half(Training):
     """You scale the loss in float16, which does not hold a scale of 65536 or a large loss. The loss comes in float32:
     multiply it there."""
@@ -1125,7 +1485,7 @@ class unscaled_by_the_next_scale(Training):
     def apply(self, gradients, taken):
         if taken:
             grows = self.finite_steps + 1 == self.strategy.growth_interval
-            self.update(tf.nest.map_structure(lambda gradient: gradient / (1 + grows), gradients))
+            self.update(each_gradient(lambda gradient: gradient / (1 + grows), gradients))
 
 
 @misconception
@@ -1137,6 +1497,15 @@ class scaled_twice(Training):
     def compiled_with(self):
         optimizer, loss = super().compiled_with()
         return keras.optimizers.LossScaleOptimizer(optimizer), loss
+
+
+@misconception
+class scaled_by_compile_too(Training):
+    """Under a global policy "mixed_float16" your gradients are divided by a scale twice: `compile` wraps the optimizer
+    in a `LossScaleOptimizer`. Compile with `auto_scale_loss=False`."""
+
+    def compile(self):
+        self.mixed.compile(*(self.compiled_with() if self.model.compiled else self.default()))
 
 
 @misconception
@@ -1154,8 +1523,45 @@ class non_finite_gradients_zeroed(Training):
     gradient too, and the other layers step without this one. Skip it: do not call the optimizer at all."""
 
     def apply(self, gradients, finite):
-        zero = tf.nest.map_structure(lambda g: tf.where(tf.math.is_finite(g), g, tf.zeros_like(g)), gradients)
-        self.update(zero)
+        self.update(each_gradient(lambda g: tf.where(tf.math.is_finite(g), g, tf.zeros_like(g)), gradients))
+
+
+@misconception
+class float32_not_tested(Training):
+    """With `compute_dtype="float32"` you apply the gradients untested. There, too, they can be infinite or NaN: test
+    them in every format."""
+
+    def to_be_taken(self, loss, gradients, finite):
+        return self.strategy.compute_dtype == "float32" or super().to_be_taken(loss, gradients, finite)
+
+
+@misconception
+class none_as_zeros(Training):
+    """You put zeros where a variable has no gradient (None), and the optimizer's weight decay moves it all the same.
+    Leave such a variable out of what you hand to the optimizer."""
+
+    def dense(self, gradient, variable):
+        return tf.zeros(variable.shape) if gradient is None else super().dense(gradient, variable)
+
+
+@misconception
+class batch_tried_again(Training):
+    """After an overflow you try the same batch again at the smaller scale. Skip the step, and go on with the next
+    batch."""
+
+    again = 0
+
+    def step(self, x, y):
+        loss, gradients, finite = super().step(x, y)
+        while self.scale > 1 and not all(finite):
+            self.again += 1
+            self.shrink()
+            loss, gradients, finite = super().step(x, y)
+        return loss, gradients, finite
+
+    def end_epoch(self, losses, skipped):
+        super().end_epoch(losses, skipped + self.again)
+        self.again = 0
 
 
 @misconception
@@ -1164,6 +1570,15 @@ class loss_tested(Training):
 
     def to_be_taken(self, loss, gradients, finite):
         return math.isfinite(loss)
+
+
+@misconception
+class loss_tested_for_the_layers_too(Training):
+    """You test whether the loss is finite, for the step and for the layers. It stays finite where gradients overflow:
+    test the gradients, layer by layer."""
+
+    def verdicts(self, loss, gradients):
+        return [math.isfinite(loss)] * len(gradients)
 
 
 @misconception
@@ -1181,7 +1596,44 @@ class norm_tested(Training):
     are finite. Test their elements: `tf.reduce_all(tf.math.is_finite(gradient))`."""
 
     def to_be_taken(self, loss, gradients, finite):
-        return bool(tf.math.is_finite(tf.linalg.global_norm(tf.nest.flatten(gradients))))
+        found = [gradient for own in gradients for gradient in own if gradient is not None]
+        return bool(tf.math.is_finite(tf.linalg.global_norm(found)))
+
+
+@misconception
+class sum_tested(Training):
+    """You test the sum of a gradient, which overflows where its elements are finite. Test the elements:
+    `tf.reduce_all(tf.math.is_finite(gradient))`."""
+
+    def is_finite(self, gradient):
+        return bool(tf.math.is_finite(tf.reduce_sum(gradient)))
+
+
+@misconception
+class largest_element_tested(Training):
+    """You test the largest element of a gradient, so that -inf among others goes unseen. Test all of them:
+    `tf.reduce_all(tf.math.is_finite(gradient))`."""
+
+    def is_finite(self, gradient):
+        return bool(tf.math.is_finite(tf.reduce_max(gradient)))
+
+
+@misconception
+class compared_with_the_largest_float16(Training):
+    """You take a gradient for an overflow that is beyond float16's largest number, 65504. In bfloat16, float32 and in
+    layers kept in float32 it is a number like any other: only infinities and NaN count."""
+
+    def is_finite(self, gradient):
+        return bool(tf.reduce_all(tf.abs(gradient) < 65504))
+
+
+@misconception
+class scaled_gradients_compared_with_the_largest_float16(Training):
+    """You take a scaled gradient for an overflow that is beyond float16's largest number, 65504. In bfloat16, float32
+    and in layers kept in float32 it is a number like any other: only infinities and NaN count."""
+
+    def is_finite(self, gradient):
+        return bool(tf.reduce_all(tf.abs(gradient * self.scale) < 65504))
 
 
 @misconception
@@ -1190,6 +1642,15 @@ class nan_tested_only(Training):
 
     def is_finite(self, gradient):
         return not bool(tf.reduce_any(tf.math.is_nan(gradient)))
+
+
+@misconception
+class infinities_tested_only(Training):
+    """You look for infinities only, and a gradient can be NaN, where infinities meet. `tf.math.is_finite` is false for
+    both."""
+
+    def is_finite(self, gradient):
+        return not bool(tf.reduce_any(tf.math.is_inf(gradient)))
 
 
 @misconception
@@ -1213,6 +1674,16 @@ class indexed_slices_dropped(Training):
 
 
 @misconception
+class embeddings_not_unscaled(Training):
+    """You do not divide the gradient of an embedding by the scale, which comes as `tf.IndexedSlices`. Divide what
+    `tf.convert_to_tensor` makes of it."""
+
+    def dense(self, gradient, variable):
+        dense = super().dense(gradient, variable)
+        return dense * self.scale if isinstance(gradient, tf.IndexedSlices) else dense
+
+
+@misconception
 class embeddings_not_tested(Training):
     """You do not test the gradients of embeddings, so an overflow there gets into the weights. They come as
     `tf.IndexedSlices`: test their `values`, or what `tf.convert_to_tensor` makes of them."""
@@ -1233,6 +1704,38 @@ class scale_never_changes(Training):
 
     def rescale(self, finite):
         pass
+
+
+@misconception
+class first_scale_ignored(Training):
+    """Your scale begins with 2**15, whatever the strategy says. Begin with `strategy.loss_scale`."""
+
+    def first_scale(self):
+        return 2.0**15
+
+
+@misconception
+class first_scale_as_a_whole_number(Training):
+    """You make a whole number of `strategy.loss_scale`. It may be 10.5: keep it as it is, with `float` if at all."""
+
+    def first_scale(self):
+        return int(self.strategy.loss_scale)
+
+
+@misconception
+class first_scale_as_a_power_of_2(Training):
+    """You round `strategy.loss_scale` to a power of 2. Take it as it is."""
+
+    def first_scale(self):
+        return 2.0 ** round(math.log2(self.strategy.loss_scale))
+
+
+@misconception
+class half_rounded_down(Training):
+    """You halve the scale with `//`, which rounds down: half of 10.5 is 5.25. Divide with `/`."""
+
+    def shrink(self):
+        self.scale, self.finite_steps = max(self.scale // 2, 1.0), 0
 
 
 @misconception
@@ -1301,9 +1804,37 @@ class scale_grows_on(Training):
 class scale_capped(Training):
     """Your scale stops growing at 2**15. Let it double: where that was too much, an overflow halves it again."""
 
-    def rescale(self, finite):
-        super().rescale(finite)
+    def grow(self):
+        super().grow()
         self.scale = min(self.scale, 2.0**15)
+
+
+@misconception
+class scale_capped_at_2_to_the_16(Training):
+    """Your scale stops growing at 2**16. It may double as far as float32 goes: where that was too much, an overflow
+    halves it again."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, 2.0**16)
+
+
+@misconception
+class scale_capped_at_2_to_the_24(Training):
+    """Your scale stops growing at 2**24. It may double as far as float32 goes: an overflow halves it soon enough."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, 2.0**24)
+
+
+@misconception
+class scale_capped_at_the_first(Training):
+    """Your scale never grows beyond `strategy.loss_scale`. That is where it begins: let it double from there, too."""
+
+    def grow(self):
+        super().grow()
+        self.scale = min(self.scale, float(self.strategy.loss_scale))
 
 
 @misconception
@@ -1321,6 +1852,15 @@ class scale_below_one(Training):
 
     def shrink(self):
         self.scale, self.finite_steps = self.scale / 2, 0
+
+
+@misconception
+class scale_above_one_halved(Training):
+    """You halve the scale where it is above 1, and half of 1.5 is 0.75, less than 1: it never gets to 1, where
+    overflows begin to count for the layers. It falls to 1: `max(scale / 2, 1.0)`."""
+
+    def shrink(self):
+        self.scale, self.finite_steps = self.scale / 2 if self.scale > 1 else self.scale, 0
 
 
 @misconception
@@ -1344,6 +1884,23 @@ class scale_for_float16_only(Training):
     def rescale(self, finite):
         if self.strategy.compute_dtype == "float16":
             super().rescale(finite)
+
+
+@misconception
+class first_scale_for_float16_only(Training):
+    """With bfloat16 and float32 your scale begins with 1. The strategy decides, whatever the format: begin with its
+    `loss_scale`."""
+
+    def first_scale(self):
+        return super().first_scale() if self.strategy.compute_dtype == "float16" else 1.0
+
+
+@misconception
+class first_scale_not_for_float32(Training):
+    """With float32 your scale begins with 1. The strategy decides, whatever the format: begin with its `loss_scale`."""
+
+    def first_scale(self):
+        return super().first_scale() if self.strategy.compute_dtype != "float32" else 1.0
 
 
 @misconception
@@ -1409,6 +1966,15 @@ class demoted_at_the_new_scale(Training):
         going = super().count(finite)
         self.scale = scale
         return going
+
+
+@misconception
+class overflow_at_one_and_a_half_counted(Training):
+    """You count an overflow for a layer at a scale a little above 1, such as 1.5. Only those at a scale of 1 exactly
+    count."""
+
+    def is_one(self, scale):
+        return int(scale) == 1
 
 
 @misconception
@@ -1484,6 +2050,19 @@ class one_count_for_all_layers(Training):
 
 
 @misconception
+class one_count_that_goes_on(Training):
+    """You count the overflows in a row of the whole network, and a layer goes that overflows when the count is full.
+    Keep a count for each layer, of its own overflows in a row."""
+
+    overflowing = 0
+
+    def count(self, finite):
+        self.overflowing = self.overflowing + 1 if self.scale == 1 and not all(finite.values()) else 0
+        full = self.overflowing >= self.strategy.demote_after
+        return [name for name, ok in finite.items() if full and not ok]
+
+
+@misconception
 class counts_restart_at_a_demotion(Training):
     """When a layer goes to float32 you start the counts of all others again. They go on: only the layer's own finite
     gradients, or a step at another scale, start its count again."""
@@ -1522,6 +2101,16 @@ class others_demoted_along(Training):
 
 
 @misconception
+class all_half_layers_demoted(Training):
+    """When one layer goes to float32, all layers in half precision go, and your history says so. Only the layers whose
+    own counts are full go; the others keep their format."""
+
+    def half_layers(self, names):
+        going = super().half_layers(names)
+        return super().half_layers(self.overflows) if going else going
+
+
+@misconception
 class one_demotion_a_step(Training):
     """Of the layers whose counts are full you demote one at a step. They all go at once."""
 
@@ -1543,12 +2132,13 @@ class first_layer_blamed(Training):
 
 @misconception
 class kernels_tested_only(Training):
-    """For the counts you look at the first variable of each layer, its kernel. A bias can overflow alone: a layer's own
-    gradients are those by all its trainable variables."""
+    """For the counts you look at one variable of each layer, its kernel for instance, or want all of them to overflow.
+    A bias can overflow alone, and so can a kernel: a layer overflows where the gradient by any of its variables
+    does."""
 
     def gradients(self, x, y):
         loss, gradients = super().gradients(x, y)
-        self.kernels = [self.is_finite(own[0]) for own in gradients]
+        self.kernels = [own[0] is None or self.is_finite(own[0]) for own in gradients]
         return loss, gradients
 
     def count(self, finite):
@@ -1595,6 +2185,15 @@ class demoted_on_paper(Training):
 
     def to_float32(self, layer):
         self.gone = (*self.gone, layer.name)
+
+
+@misconception
+class demoted_on_paper_again(Training):
+    """Your history says again and again that a layer went to float32, and nothing happened to the layer. Give it the
+    policy "float32", or build the copy again with it, and train on with that."""
+
+    def to_float32(self, layer):
+        pass
 
 
 @misconception
@@ -1758,6 +2357,17 @@ class no_loss_as_zero(Training):
 
     def mean(self, losses):
         return super().mean(losses) if losses else 0.0
+
+
+@misconception
+class loss_left_out(Training):
+    """You leave out the loss of an epoch without an applied step, and the losses after it stand for the wrong epochs.
+    Note NaN."""
+
+    def end_epoch(self, losses, skipped):
+        super().end_epoch(losses, skipped)
+        if not losses:
+            self.history["loss"].pop()
 
 
 @misconception

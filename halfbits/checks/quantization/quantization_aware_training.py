@@ -17,6 +17,7 @@ from halfbits.checks.training import (
     batches_of,
     both,
     copied,
+    kind_of,
     nested,
     remembering,
     sgd,
@@ -76,13 +77,6 @@ def _outcome(answer, network, strategy, data, *epochs):
         if not isinstance(quantized, keras.Model) or not isinstance(history, Mapping):
             return {"returned": kind_of(returned)}
         return network.look(Outcome(model, quantized, history, weights, (strategy, own)))
-
-
-def kind_of(returned) -> str:
-    """What came back in place of the model and the history."""
-    name = lambda value: f"{type(value).__name__}"  # noqa: E731
-    found = f"a tuple ({', '.join(map(name, returned))})" if isinstance(returned, tuple) else f"a {name(returned)}"
-    return f"{found}, not a tuple (Keras model, dict)"
 
 
 use = remembering(_outcome)
