@@ -50,17 +50,24 @@ class Layer:
             settings |= {"filters": self.weights[0].shape[-1], "kernel_size": self.weights[0].shape[:2]}
         if self.kind == "DepthwiseConv2D":
             settings["kernel_size"] = self.weights[0].shape[:2]
+        if self.kind == "Conv1D":
+            settings |= {"filters": self.weights[0].shape[-1], "kernel_size": self.weights[0].shape[:1]}
+        if self.kind == "Conv2DTranspose":
+            settings |= {"filters": self.weights[0].shape[-2], "kernel_size": self.weights[0].shape[:2]}
+        if self.kind == "Embedding":
+            settings |= dict(zip(("input_dim", "output_dim"), self.weights[0].shape, strict=True))
         if self.kind in WITH_KERNEL:
-            settings["use_bias"] = len(self.weights) == 2
+            if self.kind != "Embedding":
+                settings["use_bias"] = len(self.weights) == 2
             # A copy of it without its weights has zeros then, and not random numbers; and is made faster.
-            kernel = "depthwise" if self.kind == "DepthwiseConv2D" else "kernel"
+            kernel = {"DepthwiseConv2D": "depthwise", "Embedding": "embeddings"}.get(self.kind, "kernel")
             settings[f"{kernel}_initializer"] = "zeros"
         return getattr(keras.layers, self.kind)(name=self.name, **settings)
 
 
 #: The layers that are pruned; and those that have a kernel.
 PRUNED = ("Dense", "Conv2D")
-WITH_KERNEL = (*PRUNED, "DepthwiseConv2D")
+WITH_KERNEL = (*PRUNED, "DepthwiseConv2D", "Conv1D", "Conv2DTranspose", "Embedding")
 
 
 def dense(name: str, inputs: int, units: int, bias: float = 0.5, **settings) -> Layer:
@@ -96,6 +103,7 @@ class Network:
         optimizer, loss: what it is compiled with, as functions that make them; without, it is not compiled.
         rule: for the oracle, the same optimizer: a function of (state, gradient) that returns what to add to the
             variable and the new state. As fresh, while the network's optimizer has been used before.
+        used: whether it has, and not only been made.
         gradient_of_cost: for the oracle, the gradient of the same loss, a function of labels and outputs.
         decay: the L2 penalty on each weight of Dense layers.
         look: at a `Result`.
@@ -111,6 +119,7 @@ class Network:
     optimizer: Callable | None = None
     loss: object = "mse"
     rule: Callable | None = None
+    used: bool = True
     gradient_of_cost: Callable | None = None
     decay: float = 0.0
     look: Callable = None
@@ -140,7 +149,8 @@ class Network:
         model.set_weights([array for layer in self.layers for array in layer.weights])
         if self.optimizer:
             model.compile(self.optimizer(), self.loss)
-            self.use_optimizer(model.optimizer, model.trainable_variables)
+            if self.used:
+                self.use_optimizer(model.optimizer, model.trainable_variables)
         return model
 
     def use_optimizer(self, optimizer, variables) -> None:
@@ -148,14 +158,18 @@ class Network:
         optimizer.build(variables)
         for variable in optimizer.variables[2:]:  # after the step count and the learning rate
             variable.assign(tf.fill(variable.shape, 64.0))
+        if isinstance(self.rule, Descent) and self.rule.boundaries:
+            optimizer.iterations.assign(STEPS_BEFORE)
 
 
 @dataclass
 class Result:
-    """What came of a network: the class, name and weights of each layer; its outputs; what happened to the old one."""
+    """What came of a network: the class, name and weights of each layer; its outputs; the options of its layers; what
+    happened to the old one."""
 
     layers: list
     outputs: Callable
+    options: Callable
     old: dict
 
 
@@ -177,6 +191,19 @@ def facts(result: Result) -> dict:
     return makeup(result) | {"outputs": rounded(result.outputs())}
 
 
+def options(result: Result) -> dict:
+    return result.options()
+
+
+def plain(option):
+    """An option of a layer as text or numbers."""
+    if isinstance(option, keras.regularizers.Regularizer | keras.constraints.Constraint):
+        option = keras.saving.serialize_keras_object(option)
+    if isinstance(option, dict):
+        return f"{option['class_name']}({', '.join(f'{key}={value}' for key, value in option['config'].items())})"
+    return tuple(option) if isinstance(option, list) else option
+
+
 def old(result: Result) -> dict:
     return result.old
 
@@ -185,6 +212,7 @@ UNTOUCHED = {
     "a new model came back": True,
     "the old one's weights are as before": True,
     "steps of its optimizer": 0,
+    "it is compiled, and its optimizer built, as before": True,
 }
 
 
@@ -203,8 +231,27 @@ def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Re
         "a new model came back": returned is not model,
         "the old one's weights are as before": all(map(np.array_equal, model.get_weights(), given)),
         "steps of its optimizer": int(model.optimizer.iterations) if model.compiled else 0,
+        "it is compiled, and its optimizer built, as before": (
+            model.compiled == bool(network.optimizer) and (not model.compiled or model.optimizer.built == network.used)
+        ),
     }
-    return Result(now, lambda: returned(network.points, training=False), alone)
+
+    def options():
+        found = {layer.name: layer.get_config() for layer in returned.layers}
+        return {
+            f"{layer.name}.{option}": plain(found.get(layer.name, {}).get(option))
+            for layer in network.layers
+            for option in layer.settings
+        }
+
+    return Result(now, lambda: returned(network.points, training=False), options, alone)
+
+
+def kind_of(returned) -> str:
+    """What came back in place of a model."""
+    name = lambda value: type(value).__name__  # noqa: E731
+    found = f"tuple ({', '.join(map(name, returned))})" if isinstance(returned, tuple) else name(returned)
+    return f"a {found}, not a Keras model"
 
 
 def _called(answer, network: Network, *arguments):
@@ -215,7 +262,7 @@ def _called(answer, network: Network, *arguments):
             model = network.build()
             result = answer(model, *(item.build() if isinstance(item, Data) else item for item in arguments))
             if not isinstance(result, keras.Model):
-                return f"{type(result).__name__}, not a Keras model" if result is not None else None
+                return {"returned": kind_of(result)} if result is not None else None
             result = _of_keras(network, model, result)
     except ValueError as error:
         if not network.culprit:
@@ -257,6 +304,60 @@ def of_cross_entropy(y, logits):
     return (shares - np.eye(logits.shape[1])[y]) / len(y)
 
 
+@dataclass(frozen=True)
+class Descent:
+    """Keras's SGD with settings that few use, as a rule for the oracle.
+
+    Attributes:
+        rates: of learning, one after the other.
+        boundaries: the last step of each of them but the last; one rate needs none.
+        clip: the name of a setting, and its value.
+        begun: the number of steps before the first.
+    """
+
+    rates: tuple
+    boundaries: tuple = ()
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    clip: tuple = ("clipvalue", np.inf)
+    begun: int = 0
+
+    def build(self):
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay
+        rate = schedule(list(self.boundaries), list(self.rates)) if self.boundaries else self.rates[0]
+        settings = {"momentum": self.momentum, "nesterov": self.nesterov, self.clip[0]: self.clip[1]}
+        return keras.optimizers.SGD(rate, **settings, weight_decay=self.weight_decay or None)
+
+    def rate_at(self, step):
+        return self.rates[sum(step > boundary for boundary in self.boundaries)]
+
+    def __call__(self, state, gradient):
+        step, velocity = state or (self.begun, 0.0)
+        rate = self.rate_at(step)
+        velocity = self.momentum * velocity - rate * gradient
+        change = self.momentum * velocity - rate * gradient if self.nesterov else velocity
+        return change, (step + 1, velocity)
+
+    def lost(self, state):
+        """The share of a weight that its decay takes in a step."""
+        return self.weight_decay * self.rate_at((state or (self.begun,))[0])
+
+    def clipped(self, gradients: dict) -> dict:
+        kind, limit = self.clip
+        if kind == "clipvalue":
+            return {name: [np.clip(array, -limit, limit) for array in own] for name, own in gradients.items()}
+        norms = {name: [np.sum(array**2) for array in own] for name, own in gradients.items()}
+        whole = sum(map(sum, norms.values()))
+        return {
+            name: [
+                array * limit / max(np.sqrt(whole if kind == "global_clipnorm" else square), limit)
+                for array, square in zip(own, norms[name], strict=True)
+            ]
+            for name, own in gradients.items()
+        }
+
+
 class Pruning:
     """The task done right; a method for each thing that people do otherwise.
 
@@ -283,7 +384,18 @@ class Pruning:
         elif self.structure == "connections":
             self.drop(self.fraction())
         layers = [(layer.kind, layer.name, self.weights[layer.name]) for layer in self.network.layers]
-        return Result(layers, lambda: self.forward(self.network.points), self.old)
+        return Result(layers, lambda: self.forward(self.network.points), self.options, self.old)
+
+    def options(self):
+        return {
+            f"{layer.name}.{option}": plain(value)
+            for layer in self.network.layers
+            for option, value in (layer.settings | self.lost(layer)).items()
+        }
+
+    def lost(self, layer) -> dict:
+        """Options of a layer that became others."""
+        return {}
 
     def fraction(self):
         return self.percentage / 100
@@ -360,7 +472,23 @@ class Pruning:
         for layer in self.network.layers:
             seen |= layer.kind in PRUNED
             if layer.kind not in self.ALLOWED and (seen or layer.kind != "Reshape"):
+                if not self.lets_through(layer, seen):
+                    raise ValueError(layer.name)
+                self.beyond_the_list(layer, seen)
+                return
+
+    def lets_through(self, layer, seen):
+        """Whether a layer that must be refused is not."""
+        return False
+
+    def beyond_the_list(self, layer, seen):
+        """What comes of it: an error of Keras, which may have a name in it, or nothing."""
+        if seen and self.percentage:
+            if layer.kind in ("Add", "Reshape"):
+                raise ValueError("shapes")
+            if layer.weights:
                 raise ValueError(layer.name)
+        self.network = replace(self.network, layers=())
 
     def hidden(self) -> list:
         """Pairs of a layer that loses units and the one that reads them."""
@@ -477,9 +605,13 @@ class Pruning:
     def step(self, x, y):
         values = self.passes(x, self.in_training())
         gradient = self.gradient_of_cost()(y, values[-1])
+        gradients = {}
         for layer, x, output in reversed(list(zip(self.network.layers, values[:-1], values[1:], strict=True))):
-            gradients, gradient = self.backward(layer, x, output, gradient)
-            self.move(layer, gradients)
+            gradients[layer.name], gradient = self.backward(layer, x, output, gradient)
+        if isinstance(self.rule(), Descent):
+            gradients = self.rule().clipped(gradients)
+        for layer in self.network.layers:
+            self.move(layer, gradients[layer.name])
 
     def backward(self, layer, x, output, gradient):
         """The gradients of a layer's weights and of its input; of the networks that are trained, the first may be a
@@ -495,6 +627,10 @@ class Pruning:
     def move(self, layer, gradients):
         for i, gradient in enumerate(gradients):
             place = layer.name, i
+            if isinstance(self.rule(), Descent):
+                self.weights[layer.name][i] = self.weights[layer.name][i] * (
+                    1 - self.rule().lost(self.state.get(place))
+                )
             change, self.state[place] = self.rule()(self.state.get(place), self.masked(layer, i, gradient))
             self.weights[layer.name][i] = self.weights[layer.name][i] + change
 
@@ -591,6 +727,11 @@ def test_one_shot(answer):
     hold(answer, (DENSE, 50), (DENSE, 12.5, "connections"))
 
 
+def test_fractions_of_a_percent(answer):
+    """The percentage need not be whole: 56.4 is not 56"""
+    hold(answer, (CONVOLUTION, 56.4, "connections"), (NEURONS, 8.6, "neurons"))
+
+
 def test_ends(answer):
     """0 drops nothing, 100 everything but the biases"""
     hold(answer, (DENSE, 0, "connections"), (DENSE, 100.0, "connections"))
@@ -609,6 +750,7 @@ def test_other_layers(answer):
 TABLE = Data(nested(ROWS), TARGETS, 2)
 STEPS = Data(nested(np.concatenate([ROWS, ROWS[::-1] * 0.6])), TARGETS * 2, 2)
 RATE = 0.12
+STEPS_BEFORE = 11  # of an optimizer whose learning rate has a schedule
 TRAINED = Network(
     (3,),
     (dense("hidden", 3, 4, activation="tanh"), dense("out", 4, 2)),
@@ -643,6 +785,35 @@ def test_held(answer):
     """What is dropped stays 0, with momentum too; the optimizer's state is fresh"""
     traced = replace(MOMENTUM, traced=True)
     hold(answer, (MOMENTUM, 60, "connections", STEPS, 1), (traced, 75, "connections", STEPS, 2))
+
+
+def with_descent(note: str, rule: Descent) -> Network:
+    return replace(TRAINED, note=f", compiled with {note}, used", optimizer=rule.build, rule=rule)
+
+
+DECAYED = with_descent(
+    "SGD(momentum=0.8, nesterov=True, weight_decay=0.7, clipnorm=0.5)",
+    Descent((RATE,), momentum=0.8, nesterov=True, weight_decay=0.7, clip=("clipnorm", 0.5)),
+)
+CLIPPED = with_descent(
+    "SGD(a schedule, global_clipnorm=0.9)", Descent((0.2, 0.04, 0.3), (1, 12), clip=("global_clipnorm", 0.9))
+)
+LIMITED = with_descent("SGD(momentum=0.7, clipvalue=0.3)", Descent((RATE,), momentum=0.7, clip=("clipvalue", 0.3)))
+
+
+def test_settings_of_the_optimizer(answer):
+    """The fresh optimizer has all settings of the model's: nesterov, decay, clipping, the schedule of its rate"""
+    hold(
+        answer,
+        (DECAYED, 60, "connections", STEPS, 1),
+        (CLIPPED, 60, "connections", STEPS, 1),
+        (LIMITED, 50, "neurons", STEPS, 1),
+    )
+
+
+def test_no_epochs(answer):
+    """With 0 epochs nothing trains, though there are data"""
+    hold(answer, (TRAINED, 60, "connections", TABLE, 0), (TRAINED, 50, "neurons", TABLE, 0))
 
 
 # A unit of `first` has a small kernel and a large bias. Scored after units of `first` are gone, other units of `second`
@@ -710,6 +881,54 @@ ALL_CONVOLUTIONS = Network(
 )
 
 
+def array(*rows) -> np.ndarray:
+    return np.array(rows, np.float32)
+
+
+# One unit of two goes. In `first` a bias decides, which counts as a further weight; in `second` a variance would, which
+# does not count; in `third` it is a single place of the image, against several.
+SCORES = Network(
+    (2, 2, 2),
+    (
+        Layer("Conv2D", "first", (array([1.2, -1.8], [1.6, 2.4])[None, None], array(2.0, 0.1))),
+        Layer("Conv2D", "second", (array([1.2, -0.9], [0.9, 1.2])[None, None],), {"activation": "relu"}),
+        Layer("BatchNormalization", "norm", (array(0.9, 1.1), array(0.3, -0.2), array(0.1, 0.4), array(0.3, 2.0))),
+        Layer("Conv2D", "third", (array([0.8, 0.6], [-0.78, 1.04])[None, None],), {"activation": "tanh"}),
+        other("Flatten", "flat"),
+        Layer(
+            "Dense",
+            "out",
+            (
+                array([0.1, 0], [1.2, -0.5], [0, 0.1], [-0.5, 1.2], [3.2, 0.1], [0.4, 1.2], [0.1, 0], [1.2, 0.6]),
+                array(0.5, -0.3),
+            ),
+        ),
+    ),
+    IMAGES[:, :2, :2],
+    look=facts,
+)
+EQUAL_UNITS = Network(
+    (3,),
+    (
+        Layer("Dense", "hidden", (array([0.5, -0.5, 0.5, 1], [-0.5, 0.5, 0.5, 1], [0.5] * 3 + [1]), np.zeros(4))),
+        Layer("Dense", "out", (array([0.5, 0.5], [0.5, -0.5], [-0.5, -0.5], [0.5, 0.5]),)),
+    ),
+    POINTS,
+    note=", three units of equal scores",
+    look=makeup,
+)
+
+
+def test_scores(answer):
+    """The score: the bias is a further incoming weight, and the outgoing weights of all places have one norm"""
+    hold(answer, (SCORES, 50, "neurons"))
+
+
+def test_equal_scores(answer):
+    """The number is exact where scores are equal"""
+    hold(answer, (EQUAL_UNITS, 50, "neurons"))
+
+
 def test_channels(answer):
     """Channels too, through pooling, batch normalization and Flatten"""
     hold(answer, (CHANNELS, 50, "neurons"))
@@ -752,8 +971,8 @@ def half_square(y, prediction):
     return 0.5 * (y - prediction) ** 2
 
 
-def penalized(layer: Layer) -> Layer:
-    penalty = keras.regularizers.L2(0.1)
+def penalized(layer: Layer, size: float = 0.1) -> Layer:
+    penalty = keras.regularizers.L2(size)
     return replace(layer, settings=layer.settings | {"kernel_regularizer": penalty, "bias_regularizer": penalty})
 
 
@@ -771,12 +990,18 @@ def test_loss(answer):
 
 
 UNCOMPILED = Network((3,), (dense("out", 3, 2),), 10 * POINTS, note=", not compiled", look=facts)
+UNCOMPILED_PENALIZED = replace(
+    UNCOMPILED,
+    layers=(penalized(UNCOMPILED.layers[0], 2.0),),
+    note=", an L2 penalty on kernels and biases, not compiled",
+    decay=2.0,
+)
 
 
 def test_uncompiled(answer):
     """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
     data = Data(nested(ROWS[::-1]), (0, 1, 1, 0), 2)
-    hold(answer, (UNCOMPILED, 20, "connections", data, 2))
+    hold(answer, (UNCOMPILED, 20, "connections", data, 2), (UNCOMPILED_PENALIZED, 20, "connections", data, 2))
 
 
 def test_tuples(answer):
@@ -788,7 +1013,10 @@ def test_tuples(answer):
 def test_the_model_is_left_alone(answer):
     """The model given and its optimizer stay as they were"""
     network = compiled(replace(TRAINED, look=old), 0.1)
+    unused = replace(network, used=False, note=f"{network.note}, not used")
+    plain = replace(UNCOMPILED, look=old)
     cases = [(network, 50, "connections"), (network, 50, "neurons"), (network, 50, "connections", TABLE, 1)]
+    cases += [(unused, 50, "neurons", TABLE, 1), (plain, 50, "connections", Data(nested(ROWS), (0, 1, 1, 0), 4), 1)]
     hold_each(answer, cases, lambda call: call.equals(UNTOUCHED))
 
 
@@ -796,6 +1024,7 @@ def test_wrong_arguments(answer):
     """A percentage outside of 0 to 100, another structure, epochs without data: a ValueError"""
     cases = [(DENSE, percentage, "connections") for percentage in (-1, 100.5, float("nan"))]
     cases += [(DENSE, -50, "neurons"), (DENSE, 50, "neuron"), (DENSE, 50, "connections", None, 1)]
+    cases += [(NEURONS, 50, "neurons", None, 1)]
     hold_each(answer, cases, lambda call: call.raises(ValueError))
 
 
@@ -828,16 +1057,117 @@ REFUSED = (
 )
 
 
+def around(kind: str, inputs: int, **settings) -> Network:
+    """An image, a convolution, this layer, and so many inputs for the last one."""
+    layers = (
+        convolution("conv", 2, 2, 2, 4),
+        other(kind, "culprit", **settings),
+        other("Flatten", "flat"),
+        dense("out", inputs, 2),
+    )
+    return Network((4, 4, 2), layers, IMAGES, culprit=True, look=names_the_layer)
+
+
+def before(shape: tuple, inputs: int, kind: str, *weights: np.ndarray) -> Network:
+    """This layer, and then so many inputs for the first of two Dense layers."""
+    layers = (
+        Layer(kind, "culprit", weights),
+        other("Flatten", "flat"),
+        dense("first", inputs, 4),
+        dense("out", 4, 2),
+    )
+    return Network(shape, layers, POINTS, culprit=True, look=names_the_layer)
+
+
+LAST = other("Softmax", "culprit")
+REFUSED_TOO = (
+    (around("LeakyReLU", 36), 50),
+    (around("GaussianNoise", 36, stddev=0.1), 50),
+    (around("Permute", 36, dims=(2, 1, 3)), 50),
+    (around("ZeroPadding2D", 100), 50),
+    (around("UpSampling2D", 144), 50),
+    (around("Cropping2D", 4, cropping=1), 50),
+    (replace(DENSE, layers=(*DENSE.layers, LAST), culprit=True, look=names_the_layer), 50),
+    (REFUSED[0], 0),
+    (around("LeakyReLU", 36), 0),
+)
+REFUSED_BEFORE = (
+    guilty(FLAT, input_norm=Layer("LayerNormalization", "culprit", (array(*[1] * 32), array(*[0] * 32)))),
+    before((3,), 3, "PReLU", normal(3)),
+    before((3,), 6, "Embedding", normal(5, 2)),
+    before((4, 2), 6, "Conv1D", normal(2, 2, 2), normal(2)),
+    before((2, 2, 2), 18, "Conv2DTranspose", normal(2, 2, 2, 2), normal(2)),
+    before((3, 3, 2), 8, "DepthwiseConv2D", normal(2, 2, 2, 1), normal(2)),
+)
+
+
+UNPRUNED = Network(
+    (4,),
+    (
+        Layer("Embedding", "words", (normal(5, 4),)),
+        Layer("Conv1D", "rows", (normal(3, 4, 4), normal(4))),
+        other("Reshape", "image", target_shape=(2, 2, 2)),
+        Layer("Conv2DTranspose", "wide", (normal(2, 2, 3, 2), normal(3))),
+        other("Flatten", "flat"),
+        dense("out", 27, 2),
+    ),
+    np.zeros((1, 4)),
+    look=makeup,
+)
+
+
+def test_only_dense_and_conv2d(answer):
+    """The kernels of Conv1D and Conv2DTranspose stay, and an Embedding"""
+    hold(answer, (UNPRUNED, 60, "connections"))
+
+
+L1, L2 = keras.regularizers.L1, keras.regularizers.L2
+WEIGHTED_OPTIONS = {
+    "kernel_regularizer": L2(0.1),
+    "bias_regularizer": L1(0.2),
+    "activity_regularizer": L2(0.3),
+    "kernel_constraint": keras.constraints.MaxNorm(2.0),
+}
+OPTIONS = Network(
+    (6, 6, 2),
+    (
+        convolution("conv", 3, 3, 2, 4, strides=(2, 2), padding="same", activation="elu", **WEIGHTED_OPTIONS),
+        norm("norm", 4, momentum=0.8, epsilon=0.01, gamma_regularizer=L2(0.1), beta_regularizer=L1(0.2)),
+        other("ReLU", "relu", max_value=6.0, negative_slope=0.1, threshold=0.2),
+        other("MaxPooling2D", "maximum", pool_size=(3, 3), strides=(1, 1), padding="same"),
+        convolution("wide", 2, 2, 4, 4, dilation_rate=(2, 2), padding="same"),
+        other("AveragePooling2D", "mean", pool_size=(3, 2), strides=(2, 1), padding="same"),
+        other("Dropout", "drop", rate=0.25),
+        other("GlobalAveragePooling2D", "average", keepdims=True),
+        other("Flatten", "flat"),
+        dense("hidden", 4, 4, activation="elu", **WEIGHTED_OPTIONS),
+        dense("out", 4, 2),
+    ),
+    np.zeros((1, 6, 6, 2)),
+    note=" with many options",
+    look=options,
+)
+
+
+def test_options(answer):
+    """Each layer keeps its options; only the number of units or filters changes"""
+    hold(answer, (OPTIONS, 50, "neurons"), (OPTIONS, 50, "connections"))
+
+
 def test_refused_layers(answer):
     """Neurons: a layer around which units cannot be removed is a ValueError that names it"""
-    for network in REFUSED:
-        answer(network, 50, "neurons").equals(NAMED)
+    hold_each(answer, [(network, 50, "neurons") for network in REFUSED], lambda call: call.equals(NAMED))
+
+
+def test_refused_layers_too(answer):
+    """The same for all layers that are not in the list, behind the last Dense too, and where no unit goes"""
+    cases = [(network, percentage, "neurons") for network, percentage in REFUSED_TOO]
+    hold_each(answer, cases, lambda call: call.equals(NAMED))
 
 
 def test_refused_before(answer):
     """The same for such a layer before the first Dense or Conv2D"""
-    before = Layer("LayerNormalization", "culprit", (np.ones(32, np.float32), np.zeros(32, np.float32)))
-    answer(guilty(FLAT, input_norm=before), 50, "neurons").equals(NAMED)
+    hold_each(answer, [(network, 50, "neurons") for network in REFUSED_BEFORE], lambda call: call.equals(NAMED))
 
 
 @misconception
@@ -1427,10 +1757,20 @@ def sgd_without_its_settings(model, pruning_percentage, structure="connections",
 
     class Wrong(Pruning):
         def rule(self):
+            if isinstance(self.network.rule, Descent):
+                return Descent((self.network.rule.rate_at(STEPS_BEFORE if self.network.rule.boundaries else 0),))
             rate = -self.network.rule(None, 1.0)[0] if self.network.rule else None
             return sgd(rate) if rate else super().rule()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+def of_a_used_optimizer(network: Network) -> dict:
+    """The state that the network's optimizer has."""
+    state, used = 64.0, "used" in network.note and "not used" not in network.note
+    if isinstance(network.rule, Descent):
+        state = STEPS_BEFORE if network.rule.boundaries else 0, 64.0
+    return {(layer.name, i): state for layer in network.layers for i in range(2)} if used else {}
 
 
 @misconception
@@ -1440,10 +1780,11 @@ def used_optimizer(model, pruning_percentage, structure="connections", train_dat
 
     class Wrong(Pruning):
         def train(self):
-            if "used" in self.network.note:
-                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            self.state = of_a_used_optimizer(self.network)
             super().train()
-            self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+            if self.network.optimizer:
+                self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                self.old["it is compiled, and its optimizer built, as before"] = self.network.used
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -1454,8 +1795,7 @@ def state_of_the_old_optimizer(model, pruning_percentage, structure="connections
 
     class Wrong(Pruning):
         def train(self):
-            if "used" in self.network.note:
-                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            self.state = of_a_used_optimizer(self.network)
             super().train()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -1543,6 +1883,9 @@ def pruned_in_place(model, pruning_percentage, structure="connections", train_da
             result.old |= {"a new model came back": False, "the old one's weights are as before": False}
             if self.epochs:
                 result.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                result.old["it is compiled, and its optimizer built, as before"] = bool(
+                    self.network.optimizer and self.network.used
+                )
             return result
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -2001,7 +2344,7 @@ def one_unit_stays_anyway(model, pruning_percentage, structure="connections", tr
 
 @misconception
 def unnamed_layer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your errors do not say which layer they are about. Put `layer.name` into the message."""
+    """Your errors do not name the layer that they are about. Put the `layer.name` of that one into the message."""
 
     class Wrong(Pruning):
         def check_layers(self):
@@ -2018,7 +2361,8 @@ def unnamed_layer(model, pruning_percentage, structure="connections", train_data
 
 @misconception
 def empty_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your error for a layer with no unit left does not say which one. Put `layer.name` into the message."""
+    """Your error for a layer with no unit left does not name the layer that is meant. Put the `layer.name` of that one
+    into the message."""
 
     class Wrong(Pruning):
         def nothing_left(self, layer):
@@ -2029,7 +2373,8 @@ def empty_layer_unnamed(model, pruning_percentage, structure="connections", trai
 
 @misconception
 def refused_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your error for a layer around which units cannot go does not say which one. Put `layer.name` into the message."""
+    """Your error for a layer around which units cannot go does not name the layer that is meant. Put the `layer.name`
+    of that one into the message."""
 
     class Wrong(Pruning):
         def check_layers(self):
@@ -2047,11 +2392,8 @@ def any_layer(model, pruning_percentage, structure="connections", train_data=Non
     that is not in the list, such as a skip connection's Add, is a ValueError with its name."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Add" for layer in self.network.layers):
-                raise ValueError("shapes")
-            if any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
-                self.network = replace(self.network, layers=())
+        def lets_through(self, layer, seen):
+            return True
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2062,11 +2404,8 @@ def only_sums_refused(model, pruning_percentage, structure="connections", train_
     before the first of them that is pruned."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Add" for layer in self.network.layers):
-                super().check_layers()
-            elif any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
-                self.network = replace(self.network, layers=())
+        def lets_through(self, layer, seen):
+            return layer.kind != "Add"
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2077,11 +2416,8 @@ def anything_at_first(model, pruning_percentage, structure="connections", train_
     list."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            first = self.network.layers.index(self.pruned()[0])
-            for layer in self.network.layers[first:]:
-                if layer.kind not in self.ALLOWED:
-                    raise ValueError(layer.name)
+        def lets_through(self, layer, seen):
+            return not seen
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2105,10 +2441,8 @@ def reshape_anywhere(model, pruning_percentage, structure="connections", train_d
     the first Dense or Conv2D only."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Reshape" and layer.name == "culprit" for layer in self.network.layers):
-                raise ValueError("shapes")  # Keras says it
-            super().check_layers()
+        def lets_through(self, layer, seen):
+            return layer.kind == "Reshape"
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
