@@ -720,10 +720,10 @@ def prune_model(model, pruning_percentage, structure="connections", train_data=N
         ValueError: the percentage is not from 0 to 100 (NaN is not), there is no such
             structure, or there are epochs and no data, with either. With "neurons" also, and
             then the name of the layer is in the message: a layer would be left with no unit; or,
-            whatever the percentage, any layer of the model, the last too, is other than Dense, Conv2D, BatchNormalization, InputLayer, ReLU, Activation, Dropout,
-            Flatten, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D and
-            GlobalAveragePooling2D (so a skip connection's Add). A Reshape is allowed before the
-            first Dense or Conv2D.
+            whatever the percentage, any layer of the model, the last too, is other than Dense,
+            Conv2D, BatchNormalization, InputLayer, ReLU, Activation, Dropout, Flatten,
+            MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D and GlobalAveragePooling2D (so a skip
+            connection's Add). A Reshape is allowed before the first Dense or Conv2D.
     """
     ### BEGIN SOLUTION
     layers = keras.layers

@@ -452,9 +452,12 @@ class Pruning:
                 own[0] = self.without_inputs(layer, own[0], units, stay)
                 units, stay = len(layer.weights[0].T), kept.get(layer.name)
                 stay = list(range(units)) if stay is None else stay
-                self.weights[layer.name] = [array[..., stay] for array in own]
+                self.weights[layer.name] = self.own_units(own, stay)
             elif own:
                 self.weights[layer.name] = self.without_statistics(own, units, stay)
+
+    def own_units(self, arrays, stay):
+        return [array[..., stay] for array in arrays]
 
     def rows(self, layer, size, units, stay):
         """Which of so many numbers belong to the units that stay: one in each place, the places after each other."""
@@ -1216,7 +1219,7 @@ def depthwise_too(model, pruning_percentage, structure="connections", train_data
 
     class Wrong(Pruning):
         def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "DepthwiseConv2D")]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2443,6 +2446,821 @@ def reshape_anywhere(model, pruning_percentage, structure="connections", train_d
     class Wrong(Pruning):
         def lets_through(self, layer, seen):
             return layer.kind == "Reshape"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def every_kernel(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune every kernel, those of Conv1D, Conv2DTranspose, DepthwiseConv2D and Embedding too. Only Dense and
+    Conv2D layers lose weights: `isinstance(layer, (Dense, Conv2D))`."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def conv1d_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv1D layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv1D")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def transposed_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv2DTranspose layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv2DTranspose")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def embedding_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Embedding layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Embedding")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_convolutions_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv1D and Conv2DTranspose as well, perhaps since you go by their base class or by their names. Of the
+    convolutions, only Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            kinds = (*PRUNED, "Conv1D", "Conv2DTranspose")
+            return [layer for layer in self.network.layers if layer.kind in kinds]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def whole_percent(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the percentage to a whole number. 8.6 % is 0.086: divide by 100, and round only the number of weights or
+    units."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return int(self.percentage) / 100
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def fraction_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the fraction to two digits. 56.4 % is 0.564: round only the number of weights or units."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return round(self.percentage / 100, 2)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rounded_half_up(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round halves of the number of weights up, as `int(x + 0.5)` does. Python's `round` takes the even neighbour:
+    2.5 becomes 2."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return int(sparsity * size + 0.5)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def units_rounded_half_up(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round halves of the number of units up, as `int(x + 0.5)` does. Python's `round` takes the even neighbour:
+    2.5 becomes 2."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return int(self.fraction() * units + 0.5)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rest_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of weights that stay. Halves then go the other way: it is `round(sparsity * kernel.size)`
+    that are dropped."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return size - round((1 - sparsity) * size)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def units_left_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of units that stay. Halves then go the other way: it is `round(pruning_percentage / 100 *
+    units)` that go."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return units - round((1 - self.fraction()) * units)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def threshold_of_a_percentile(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop what is not above `np.percentile`. It lies between two magnitudes or on one, so a weight too many goes,
+    and at 0 % one as well. The number is exact: sort the places (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            return np.float64(abs(weights) > np.percentile(abs(weights), 100 * sparsity))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def for_each_unit(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop the same share of the weights of each unit. The ranking is over the whole kernel: some units lose
+    more."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            columns = weights.reshape(-1, weights.shape[-1])
+            masks = [super(Wrong, self).mask(column, sparsity) for column in columns.T]
+            return np.stack(masks, axis=-1).reshape(weights.shape)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def late_cube(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your sparsity grows as (n/N)³, slowly at first. It is the rest that shrinks with power 3: `fraction * (1 - (1 - n
+    / N) ** 3)`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return self.fraction() * (done / steps) ** 3
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def a_step_ahead(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule is a step ahead: after step n you take the sparsity of n + 1. Count the first step as 1."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return super().sparsity_after(min(done + 1, steps), steps)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def gradient_masked_and_ranked_anew(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You mask the gradient, and after a step you rank the weights as they are. The momentum of earlier steps has moved
+    what was dropped: set that to 0 first, with the old mask."""
+
+    class Wrong(Pruning):
+        def masked(self, layer, i, gradient):
+            return gradient * self.masks.get(layer.name, 1.0) if i == 0 else gradient
+
+        def hold(self):
+            pass
+
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                own, before = self.weights[layer.name], self.masks.get(layer.name, 1.0)
+                mask = self.mask(own[0], sparsity)
+                own[0] = own[0] * mask
+                self.masks[layer.name] = mask * before
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def trained_without_epochs(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train for an epoch where `epochs` is 0. Data may be given all the same: with 0 epochs nothing trains."""
+
+    class Wrong(Pruning):
+        def __init__(self, network, percentage, structure, data, epochs):
+            super().__init__(network, percentage, structure, data, epochs or int(data is not None))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def data_not_asked_for_with_neurons(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """With "neurons", epochs and no data you return a model that has not trained. Raise ValueError there, too."""
+
+    class Wrong(Pruning):
+        def check_data(self):
+            if self.structure == "connections":
+                super().check_data()
+            self.epochs = self.epochs if self.data else 0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def nesterov_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has no Nesterov momentum, where the model's has.
+    `type(optimizer).from_config(optimizer.get_config())` keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, nesterov=False) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def weight_decay_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has no weight decay, where the model's has. `type(optimizer).from_config(optimizer.get_config())`
+    keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, weight_decay=0.0) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def clipping_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer does not clip gradients, where the model's does (`clipnorm`, `global_clipnorm`, `clipvalue`).
+    `type(optimizer).from_config(optimizer.get_config())` keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, clip=Descent.clip) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rate_and_momentum_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has the learning rate and the momentum of the model's and none of its other settings. Make it from
+    `get_config()`, which has all of them."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return Descent(rule.rates, rule.boundaries, rule.momentum) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def learning_rate_frozen(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You copy the learning rate as the number that it is now. Where it is a schedule the copy has one, too, and begins
+    at step 0: `get_config()` keeps it."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return (
+                replace(rule, rates=(rule.rate_at(STEPS_BEFORE),), boundaries=()) if isinstance(rule, Descent) else rule
+            )
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def steps_counted_on(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer goes on counting where the model's stood, so a schedule of its learning rate begins late. Make a
+    fresh one."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, begun=STEPS_BEFORE if rule.boundaries else 0) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def given_optimizer_built(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You build the optimizer of the model that you were given, which has not been used before. It stays as it was:
+    build your own."""
+
+    class Wrong(Pruning):
+        def train(self):
+            super().train()
+            if self.network.optimizer:
+                self.old["it is compiled, and its optimizer built, as before"] = self.network.used
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def model_compiled_for_you(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You compile the model that you were given. It stays as it was: compile your copy."""
+
+    class Wrong(Pruning):
+        def train(self):
+            super().train()
+            if not self.network.optimizer:
+                self.old["it is compiled, and its optimizer built, as before"] = False
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularized_only_if_compiled(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your loss for a model that is not compiled lacks the regularization of its layers. That comes to either loss: add
+    `sum(model.losses)`."""
+
+    class Wrong(Pruning):
+        def decay(self):
+            return super().decay() if self.network.optimizer else 0.0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularized_twice(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your loss has the regularization of the layers twice. `compute_loss` has it already: do not add
+    `model.losses`."""
+
+    class Wrong(Pruning):
+        def decay(self):
+            return 2 * super().decay()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def bias_beside_the_norm(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitude of the bias to the norm of the kernel. The bias is one more incoming weight: its square
+    goes under the same root."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            kernel, *bias = self.incoming_arrays(layer, unit)
+            norm = np.linalg.norm(kernel.ravel()) + sum(map(abs, bias))
+            return norm * np.linalg.norm(self.outgoing(layer, reader, unit))
+
+        def incoming_arrays(self, layer, unit):
+            return [np.asarray(array, np.float64)[..., unit] for array in layer.weights]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_of_places_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You take the norm of the outgoing weights at each place, and add the norms. All places together have one norm:
+    the squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            places = self.outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return np.linalg.norm(self.incoming(layer, unit)) * np.sum(np.linalg.norm(places, axis=1))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def outgoing_added_over_places(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the outgoing weights of all places before you take their norm, and some cancel. The squares of all go
+    under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            places = super().outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return np.sum(places, axis=0)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def strongest_place(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the place with the largest outgoing weights. All places of the window or of the image count: the
+    squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            places = super().outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return places[np.argmax(np.linalg.norm(places, axis=1))]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def first_place_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the outgoing weights at the first place. A channel is read at all places of the window or of the
+    image: the squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            return super().outgoing(layer, reader, unit)[: reader.weights[0].shape[-1]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def outgoing_magnitudes_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitudes of the outgoing weights in your scores. Take their norm, as for the incoming ones."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.linalg.norm(self.incoming(layer, unit)) * np.sum(abs(self.outgoing(layer, reader, unit)))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def incoming_magnitudes_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitudes of the incoming weights in your scores. Take their norm, as for the outgoing ones."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.sum(abs(self.incoming(layer, unit))) * np.linalg.norm(self.outgoing(layer, reader, unit))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def variance_in_the_score(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You divide the scores by the deviation of a batch normalization, as if it were folded. What lies between two
+    layers does not count: the scores are of the weights as given."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            scores, layers = super().scores(layer, reader), self.network.layers
+            for between in layers[layers.index(layer) : layers.index(reader)]:
+                if between.kind == "BatchNormalization" and len(between.weights[0]) == len(scores):
+                    scores = scores / np.sqrt(between.weights[3] + 0.001)
+            return scores
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norm_folded_into_the_score(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You fold a batch normalization into the scores, gamma / deviation. What lies between two layers does not count:
+    the scores are of the weights as given."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            scores, layers = super().scores(layer, reader), self.network.layers
+            for between in layers[layers.index(layer) : layers.index(reader)]:
+                if between.kind == "BatchNormalization" and len(between.weights[0]) == len(scores):
+                    scores = scores * abs(between.weights[0]) / np.sqrt(between.weights[3] + 0.001)
+            return scores
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def equal_scores_all_kept(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the units below a threshold, so of equal scores none goes. The number is exact: sort the units
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def stay(self, layer, scores):
+            super().stay(layer, scores)
+            least = np.sort(scores)[min(self.gone(len(scores)), len(scores) - 1)]
+            return np.flatnonzero(scores >= least).tolist()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def equal_scores_all_dropped(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the units up to a threshold, so units of equal scores go together. The number is exact: sort the units
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def stay(self, layer, scores):
+            super().stay(layer, scores)
+            gone = self.gone(len(scores))
+            return np.flatnonzero(scores > (np.sort(scores)[gone - 1] if gone else -1)).tolist()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def scores_of_channels_side_by_side(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """In the scores you take the numbers of a channel for neighbours after a Flatten. Channels are the last axis before
+    it: `kernel.reshape(-1, channels, outputs)` has the channel on axis 1."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            kernel = np.asarray(reader.weights[0], np.float64)
+            if reader.kind != "Dense":
+                return super().outgoing(layer, reader, unit)
+            return kernel.reshape(len(layer.weights[0].T), -1)[unit]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side_where_cut(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Where you cut the kernel after a Flatten you take the numbers of a channel for neighbours. Channels are the last
+    axis before it: `kernel.reshape(-1, channels, outputs)[:, stay]`."""
+
+    class Wrong(Pruning):
+        def without_inputs(self, layer, kernel, units, stay):
+            if layer.kind != "Dense":
+                return super().without_inputs(layer, kernel, units, stay)
+            places = len(kernel) // units
+            return kernel[[unit * places + place for unit in stay for place in range(places)]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side_in_norms(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """In a batch normalization after a Flatten you take the numbers of a channel for neighbours. Channels are the last
+    axis before it: `array.reshape(-1, channels)[:, stay]`."""
+
+    class Wrong(Pruning):
+        def rows(self, layer, size, units, stay):
+            if layer is not None:
+                return super().rows(layer, size, units, stay)
+            places = size // units
+            return [unit * places + place for unit in stay for place in range(places)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def batch_norm_of_the_first_channels(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut a batch normalization to the first channels of each place. It keeps those of the units that stay."""
+
+    class Wrong(Pruning):
+        def without_statistics(self, arrays, units, stay):
+            return super().without_statistics(arrays, units, list(range(len(stay))))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def biases_of_the_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the bias to its first numbers. It keeps those of the units that stay, as the kernel does."""
+
+    class Wrong(Pruning):
+        def own_units(self, arrays, stay):
+            return [arrays[0][..., stay], *(bias[: len(stay)] for bias in arrays[1:])]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def dense_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Dense layers from a few arguments, and the others are lost, such as the regularizers. Change
+    the number of units in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Dense":
+                return {option: None for option in WEIGHTED_OPTIONS if option in layer.settings}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def convolutions_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Conv2D layers from a few arguments, and the others are lost, such as the regularizers and
+    `dilation_rate`. Change the number of filters in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Conv2D":
+                return {
+                    option: (1, 1) if option == "dilation_rate" else None
+                    for option in layer.settings
+                    if option in (*WEIGHTED_OPTIONS, "dilation_rate")
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def both_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make smaller Dense and Conv2D layers from a few arguments, and the others are lost, such as the regularizers
+    and `dilation_rate`. Change one number in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind in PRUNED:
+                return {
+                    option: (1, 1) if option == "dilation_rate" else None
+                    for option in layer.settings
+                    if option in (*WEIGHTED_OPTIONS, "dilation_rate")
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def strides_and_padding_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller Conv2D layers have no strides and no padding any more. Change the number of filters in
+    `layer.get_config()`, and take `type(layer).from_config`: that keeps the options."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Conv2D":
+                return {
+                    option: {"padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1)}.get(option)
+                    for option in layer.settings
+                    if option != "activation"
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_without_their_options(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller batch normalizations have the default options, and not their own momentum, epsilon and regularizers.
+    Take `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "BatchNormalization" and layer.settings:
+                return {"momentum": 0.99, "epsilon": 0.001, "gamma_regularizer": None, "beta_regularizer": None}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_with_epsilon_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller batch normalizations keep epsilon and lose their momentum and regularizers. Take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "BatchNormalization" and layer.settings:
+                return {"momentum": 0.99, "gamma_regularizer": None, "beta_regularizer": None}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularizers_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """The layers of your smaller network have lost their regularizers. Take `type(layer).from_config` with all of
+    `layer.get_config()` but the number of units."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.settings:
+                return {option: None for option in layer.settings if option.endswith("_regularizer")}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def pools_of_the_default_kind(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your pooling layers step by their own size, without padding. They keep their `strides` and `padding`: take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and {"pool_size", "strides"} <= set(layer.settings):
+                return {"strides": layer.settings["pool_size"], "padding": "valid"}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def relu_of_the_default_kind(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your ReLU layers have lost `max_value`, `negative_slope` and `threshold`. Take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "ReLU" and layer.settings:
+                return {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def add_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let a skip connection's Add pass. Both of its inputs would have to lose the same units: it is not in the
+    list, and a ValueError with its name."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "Add"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def weightless_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let all layers without weights pass. They may add or move what the units give: only those in the list are
+    allowed, and the check looks at each layer."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return not layer.weights
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def layer_normalization_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let LayerNormalization pass. It mixes the units, so that those which stay would not be as before: it is not
+    in the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "LayerNormalization"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_activations_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let other activation layers pass, such as LeakyReLU, PReLU or Softmax. ReLU and Activation are in the list,
+    those are not."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in ("LeakyReLU", "PReLU", "Softmax")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def moved_pixels_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let layers pass that move pixels, such as Permute, ZeroPadding2D, UpSampling2D or Cropping2D. They are not in
+    the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in ("Permute", "ZeroPadding2D", "UpSampling2D", "Cropping2D")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def noise_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let GaussianNoise pass. Dropout is in the list, other layers for training only are not."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "GaussianNoise"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_kernels_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let other layers with a kernel pass, such as Conv1D, Conv2DTranspose, DepthwiseConv2D or Embedding. They are
+    not in the list, not even before the first Dense or Conv2D."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in WITH_KERNEL
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def nothing_refused_behind_the_last(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You do not look at the layers behind the last Dense or Conv2D. All layers of the model have to be in the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return self.network.layers.index(layer) > self.network.layers.index(self.pruned()[-1])
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def refused_only_where_units_go(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You refuse layers only where units go. Refuse them whatever the percentage is: look at all layers first."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return not any(self.gone(len(hidden.weights[0].T)) for hidden, _ in self.hidden())
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
