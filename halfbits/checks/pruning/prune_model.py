@@ -238,7 +238,7 @@ def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Re
 
     def options():
         found = {layer.name: layer.get_config() for layer in returned.layers}
-        return {
+        return {"all layers are trainable": all(layer.trainable for layer in returned.layers)} | {
             f"{layer.name}.{option}": plain(found.get(layer.name, {}).get(option))
             for layer in network.layers
             for option in layer.settings
@@ -387,7 +387,7 @@ class Pruning:
         return Result(layers, lambda: self.forward(self.network.points), self.options, self.old)
 
     def options(self):
-        return {
+        return {"all layers are trainable": True} | {
             f"{layer.name}.{option}": plain(value)
             for layer in self.network.layers
             for option, value in (layer.settings | self.lost(layer)).items()
