@@ -157,7 +157,7 @@ class Network:
         """Give it the state of one that has been used before."""
         optimizer.build(variables)
         for variable in optimizer.variables[2:]:  # after the step count and the learning rate
-            variable.assign(tf.fill(variable.shape, 64.0))
+            variable.assign(tf.fill(variable.shape, STATE_BEFORE))
         if isinstance(self.rule, Descent) and self.rule.boundaries:
             optimizer.iterations.assign(STEPS_BEFORE)
 
@@ -610,7 +610,8 @@ class Pruning:
         gradient = self.gradient_of_cost()(y, values[-1])
         gradients = {}
         for layer, x, output in reversed(list(zip(self.network.layers, values[:-1], values[1:], strict=True))):
-            gradients[layer.name], gradient = self.backward(layer, x, output, gradient)
+            own, gradient = self.backward(layer, x, output, gradient)
+            gradients[layer.name] = [self.masked(layer, i, array) for i, array in enumerate(own)]
         if isinstance(self.rule(), Descent):
             gradients = self.rule().clipped(gradients)
         for layer in self.network.layers:
@@ -634,7 +635,7 @@ class Pruning:
                 self.weights[layer.name][i] = self.weights[layer.name][i] * (
                     1 - self.rule().lost(self.state.get(place))
                 )
-            change, self.state[place] = self.rule()(self.state.get(place), self.masked(layer, i, gradient))
+            change, self.state[place] = self.rule()(self.state.get(place), gradient)
             self.weights[layer.name][i] = self.weights[layer.name][i] + change
 
     def masked(self, layer, i, gradient):
@@ -753,6 +754,7 @@ def test_other_layers(answer):
 TABLE = Data(nested(ROWS), TARGETS, 2)
 STEPS = Data(nested(np.concatenate([ROWS, ROWS[::-1] * 0.6])), TARGETS * 2, 2)
 RATE = 0.12
+STATE_BEFORE = 4.0  # of an optimizer that has been used: each number of it
 STEPS_BEFORE = 11  # of an optimizer whose learning rate has a schedule
 TRAINED = Network(
     (3,),
@@ -1770,9 +1772,9 @@ def sgd_without_its_settings(model, pruning_percentage, structure="connections",
 
 def of_a_used_optimizer(network: Network) -> dict:
     """The state that the network's optimizer has."""
-    state, used = 64.0, "used" in network.note and "not used" not in network.note
+    state, used = STATE_BEFORE, "used" in network.note and "not used" not in network.note
     if isinstance(network.rule, Descent):
-        state = STEPS_BEFORE if network.rule.boundaries else 0, 64.0
+        state = STEPS_BEFORE if network.rule.boundaries else 0, STATE_BEFORE
     return {(layer.name, i): state for layer in network.layers for i in range(2)} if used else {}
 
 
@@ -3261,6 +3263,118 @@ def refused_only_where_units_go(model, pruning_percentage, structure="connection
     class Wrong(Pruning):
         def lets_through(self, layer, seen):
             return not any(self.gone(len(hidden.weights[0].T)) for hidden, _ in self.hidden())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def old_mask_on_the_new_one(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the weights as the step has left them, with those that it moved away from 0, and multiply the new mask
+    by the old one. So more are dropped than the schedule says: multiply the weights by the old mask first, then
+    rank."""
+
+    class Wrong(Pruning):
+        def hold(self):
+            pass
+
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                own = self.weights[layer.name]
+                self.masks[layer.name] = self.mask(own[0], sparsity) * self.masks.get(layer.name, 1.0)
+                own[0] = own[0] * self.masks[layer.name]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def own_optimizer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train with the model's own optimizer, which knows only the model's variables and not those of your copy. Make
+    a fresh one: `type(optimizer).from_config(optimizer.get_config())`."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.network.optimizer and self.network.used:
+                layer = next(layer for layer in self.network.layers if layer.weights)
+                path = f"{layer.name}/{'kernel' if layer.kind in PRUNED else 'gamma'}"
+                path = path if self.structure == "connections" else f"network/{path}"
+                shape = self.weights[layer.name][0].shape
+                raise ValueError(  # Keras says it
+                    f"Unknown variable: <Variable path={path}, shape={shape}, dtype=float32>. This optimizer can only "
+                    "be called for the variables it was originally built with. When working with a new set of "
+                    "variables, you should recreate a new optimizer instance."
+                )
+            super().train()
+            if self.network.optimizer:
+                self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                self.old["it is compiled, and its optimizer built, as before"] = False
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def always_cross_entropy(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You always train with sparse cross-entropy. Where the model is compiled, its own loss does it: `model.loss`."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.network.optimizer:
+                size = None if self.network.traced and self.data.size else len(self.batches()[0][0])
+                shape = size, len(self.network.layers[-1].weights[0].T)
+                raise ValueError(  # Keras says it
+                    "Argument `output` must have rank (ndim) `target.ndim - 1`. "
+                    f"Received: target.shape={shape}, output.shape={shape}"
+                )
+            super().train()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def activations_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Dense and Conv2D layers without their activation and other options. Change the number of
+    units or filters in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def of_layer(self, layer, x, first, training):
+            if layer.kind in PRUNED and self.structure == "neurons":
+                layer = replace(layer, settings={})
+            return super().of_layer(layer, x, first, training)
+
+        def backward(self, layer, x, output, gradient):
+            layer = replace(layer, settings={}) if self.structure == "neurons" else layer
+            return super().backward(layer, x, output, gradient)
+
+        def decay(self):
+            return 0.0 if self.structure == "neurons" else super().decay()
+
+        def lost(self, layer):
+            if self.structure != "neurons" or layer.kind not in PRUNED:
+                return {}
+            defaults = {"activation": "linear", "padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1)}
+            return {option: defaults.get(option) for option in layer.settings}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def convolutions_at_the_flatten_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You leave a convolution before a Flatten as it was. It loses channels, too: each of them is read at all places by
+    the Dense layer."""
+
+    class Wrong(Pruning):
+        def hidden(self):
+            return [pair for pair in super().hidden() if [layer.kind for layer in pair] != ["Conv2D", "Dense"]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def last_hidden_layer_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove no units of the layer before the last one. All layers but the last Dense or Conv2D lose units."""
+
+    class Wrong(Pruning):
+        def hidden(self):
+            return super().hidden()[:-1]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
