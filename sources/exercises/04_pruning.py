@@ -714,7 +714,7 @@ def prune_model(model, pruning_percentage, structure="connections", train_data=N
 
     Returns:
         A Keras model, compiled or not, with layers of the same classes and names in the same
-        order, and as many variables: no wrappers, no masks.
+        order, none frozen, and as many variables: no wrappers, no masks.
 
     Raises:
         ValueError: the percentage is not from 0 to 100 (NaN is not), there is no such

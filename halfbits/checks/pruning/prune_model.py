@@ -223,7 +223,7 @@ def names_the_layer(result) -> dict:
 def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Result:
     given = [array for layer in network.layers for array in layer.weights]
     now = [
-        (type(layer).__name__, layer.name, layer.get_weights())
+        (type(layer).__name__ + ("" if layer.trainable else ", frozen"), layer.name, layer.get_weights())
         for layer in returned.layers
         if not isinstance(layer, keras.layers.InputLayer)
     ]
@@ -238,7 +238,7 @@ def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Re
 
     def options():
         found = {layer.name: layer.get_config() for layer in returned.layers}
-        return {"all layers are trainable": all(layer.trainable for layer in returned.layers)} | {
+        return {
             f"{layer.name}.{option}": plain(found.get(layer.name, {}).get(option))
             for layer in network.layers
             for option in layer.settings
@@ -387,7 +387,7 @@ class Pruning:
         return Result(layers, lambda: self.forward(self.network.points), self.options, self.old)
 
     def options(self):
-        return {"all layers are trainable": True} | {
+        return {
             f"{layer.name}.{option}": plain(value)
             for layer in self.network.layers
             for option, value in (layer.settings | self.lost(layer)).items()
@@ -2332,6 +2332,18 @@ def data_not_asked_for(model, pruning_percentage, structure="connections", train
     class Wrong(Pruning):
         def check_data(self):
             self.epochs = self.epochs if self.data else 0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def data_always_asked_for(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You ask for data where nothing trains. With 0 epochs there need not be any."""
+
+    class Wrong(Pruning):
+        def check_data(self):
+            if self.data is None:
+                raise ValueError("no data")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
