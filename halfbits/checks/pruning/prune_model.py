@@ -1770,12 +1770,17 @@ def sgd_without_its_settings(model, pruning_percentage, structure="connections",
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
 
-def of_a_used_optimizer(network: Network) -> dict:
-    """The state that the network's optimizer has."""
+def of_a_used_optimizer(network: Network, weights: dict) -> dict:
+    """The state that the network's optimizer has, as far as it fits these weights."""
     state, used = STATE_BEFORE, "used" in network.note and "not used" not in network.note
     if isinstance(network.rule, Descent):
         state = STEPS_BEFORE if network.rule.boundaries else 0, STATE_BEFORE
-    return {(layer.name, i): state for layer in network.layers for i in range(2)} if used else {}
+    return {
+        (layer.name, i): state
+        for layer in network.layers
+        for i, array in enumerate(layer.weights)
+        if used and array.shape == weights[layer.name][i].shape
+    }
 
 
 @misconception
@@ -1785,7 +1790,7 @@ def used_optimizer(model, pruning_percentage, structure="connections", train_dat
 
     class Wrong(Pruning):
         def train(self):
-            self.state = of_a_used_optimizer(self.network)
+            self.state = of_a_used_optimizer(self.network, self.weights)
             super().train()
             if self.network.optimizer:
                 self.old["steps of its optimizer"] = self.epochs * len(self.batches())
@@ -1800,7 +1805,7 @@ def state_of_the_old_optimizer(model, pruning_percentage, structure="connections
 
     class Wrong(Pruning):
         def train(self):
-            self.state = of_a_used_optimizer(self.network)
+            self.state = of_a_used_optimizer(self.network, self.weights)
             super().train()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -3309,9 +3314,11 @@ def own_optimizer(model, pruning_percentage, structure="connections", train_data
                 layer = next(layer for layer in self.network.layers if layer.weights)
                 path = f"{layer.name}/{'kernel' if layer.kind in PRUNED else 'gamma'}"
                 path = path if self.structure == "connections" else f"network/{path}"
-                shape = self.weights[layer.name][0].shape
+                array = self.weights[layer.name][0].astype(np.float32)
+                value = "" if self.network.traced else f", value={array}"
+                variable = f"<Variable path={path}, shape={array.shape}, dtype=float32{value}>"
                 raise ValueError(  # Keras says it
-                    f"Unknown variable: <Variable path={path}, shape={shape}, dtype=float32>. This optimizer can only "
+                    f"Unknown variable: {variable}. This optimizer can only "
                     "be called for the variables it was originally built with. When working with a new set of "
                     "variables, you should recreate a new optimizer instance."
                 )
