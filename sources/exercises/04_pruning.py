@@ -693,7 +693,8 @@ def prune_model(model, pruning_percentage, structure="connections", train_data=N
     outgoing weights in the next Dense or Conv2D layer, at all places of the window or of the
     flattened image. What lies between, such as a batch normalization, does not count. The units
     really go, from their layer, from batch normalizations after it and from the next layer. All
-    that stays keeps its weights; then it trains.
+    that stays keeps its weights, and a layer all its options (strides, epsilon, regularizers …)
+    but the number of units or filters; then it trains.
 
     Args:
         model: a float32 Sequential or functional Keras model, built, with one input and one
@@ -701,27 +702,28 @@ def prune_model(model, pruning_percentage, structure="connections", train_data=N
             twice; at least one is Dense or Conv2D. Channels are the last axis, and batch
             normalization is over it; no Conv2D has groups. The model and its optimizer stay as
             they were.
-        pruning_percentage: a number from 0 to 100, both allowed.
+        pruning_percentage: a number from 0 to 100, both allowed; it need not be whole.
         structure: "connections" or "neurons".
         train_data: a tf.data.Dataset of (x, y) batches, whose len() is known, or a tuple (x, y)
             of arrays, which is cut into batches of 32 in its order, the last one as long as
             what is left. Needed for training only.
-        epochs: how many times to go through the data, with the layers in training mode. Where
-            the model is compiled, its loss is used (with the regularization of its layers) and
-            a fresh copy of its optimizer; else sparse cross-entropy on logits and Adam(1e-3).
+        epochs: how many times to go through the data, with the layers in training mode; with 0
+            the data are not used. Where the model is compiled, its loss is used and a fresh copy
+            of its optimizer, with all settings; else sparse cross-entropy on logits and
+            Adam(1e-3). To either loss comes the regularization of the layers.
 
     Returns:
         A Keras model, compiled or not, with layers of the same classes and names in the same
-        order, and as many variables: no wrappers, no masks.
+        order, none frozen, and as many variables: no wrappers, no masks.
 
     Raises:
         ValueError: the percentage is not from 0 to 100 (NaN is not), there is no such
-            structure, or there are epochs and no data. With "neurons" also, and then the name
-            of the layer is in the message: a layer would be left with no unit; a layer is other
-            than Dense, Conv2D, BatchNormalization, InputLayer, ReLU, Activation, Dropout,
-            Flatten, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D and
-            GlobalAveragePooling2D (so a skip connection's Add). A Reshape is allowed before the
-            first Dense or Conv2D.
+            structure, or there are epochs and no data, with either. With "neurons" also, and
+            then the name of the layer is in the message: a layer would be left with no unit; or,
+            whatever the percentage, any layer of the model, the last too, is other than Dense,
+            Conv2D, BatchNormalization, InputLayer, ReLU, Activation, Dropout, Flatten,
+            MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D and GlobalAveragePooling2D (so a skip
+            connection's Add). A Reshape is allowed before the first Dense or Conv2D.
     """
     ### BEGIN SOLUTION
     layers = keras.layers

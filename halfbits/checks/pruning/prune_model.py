@@ -50,17 +50,24 @@ class Layer:
             settings |= {"filters": self.weights[0].shape[-1], "kernel_size": self.weights[0].shape[:2]}
         if self.kind == "DepthwiseConv2D":
             settings["kernel_size"] = self.weights[0].shape[:2]
+        if self.kind == "Conv1D":
+            settings |= {"filters": self.weights[0].shape[-1], "kernel_size": self.weights[0].shape[:1]}
+        if self.kind == "Conv2DTranspose":
+            settings |= {"filters": self.weights[0].shape[-2], "kernel_size": self.weights[0].shape[:2]}
+        if self.kind == "Embedding":
+            settings |= dict(zip(("input_dim", "output_dim"), self.weights[0].shape, strict=True))
         if self.kind in WITH_KERNEL:
-            settings["use_bias"] = len(self.weights) == 2
+            if self.kind != "Embedding":
+                settings["use_bias"] = len(self.weights) == 2
             # A copy of it without its weights has zeros then, and not random numbers; and is made faster.
-            kernel = "depthwise" if self.kind == "DepthwiseConv2D" else "kernel"
+            kernel = {"DepthwiseConv2D": "depthwise", "Embedding": "embeddings"}.get(self.kind, "kernel")
             settings[f"{kernel}_initializer"] = "zeros"
         return getattr(keras.layers, self.kind)(name=self.name, **settings)
 
 
 #: The layers that are pruned; and those that have a kernel.
 PRUNED = ("Dense", "Conv2D")
-WITH_KERNEL = (*PRUNED, "DepthwiseConv2D")
+WITH_KERNEL = (*PRUNED, "DepthwiseConv2D", "Conv1D", "Conv2DTranspose", "Embedding")
 
 
 def dense(name: str, inputs: int, units: int, bias: float = 0.5, **settings) -> Layer:
@@ -96,6 +103,7 @@ class Network:
         optimizer, loss: what it is compiled with, as functions that make them; without, it is not compiled.
         rule: for the oracle, the same optimizer: a function of (state, gradient) that returns what to add to the
             variable and the new state. As fresh, while the network's optimizer has been used before.
+        used: whether it has, and not only been made.
         gradient_of_cost: for the oracle, the gradient of the same loss, a function of labels and outputs.
         decay: the L2 penalty on each weight of Dense layers.
         look: at a `Result`.
@@ -111,6 +119,7 @@ class Network:
     optimizer: Callable | None = None
     loss: object = "mse"
     rule: Callable | None = None
+    used: bool = True
     gradient_of_cost: Callable | None = None
     decay: float = 0.0
     look: Callable = None
@@ -140,22 +149,27 @@ class Network:
         model.set_weights([array for layer in self.layers for array in layer.weights])
         if self.optimizer:
             model.compile(self.optimizer(), self.loss)
-            self.use_optimizer(model.optimizer, model.trainable_variables)
+            if self.used:
+                self.use_optimizer(model.optimizer, model.trainable_variables)
         return model
 
     def use_optimizer(self, optimizer, variables) -> None:
         """Give it the state of one that has been used before."""
         optimizer.build(variables)
         for variable in optimizer.variables[2:]:  # after the step count and the learning rate
-            variable.assign(tf.fill(variable.shape, 64.0))
+            variable.assign(tf.fill(variable.shape, STATE_BEFORE))
+        if isinstance(self.rule, Descent) and self.rule.boundaries:
+            optimizer.iterations.assign(STEPS_BEFORE)
 
 
 @dataclass
 class Result:
-    """What came of a network: the class, name and weights of each layer; its outputs; what happened to the old one."""
+    """What came of a network: the class, name and weights of each layer; its outputs; the options of its layers; what
+    happened to the old one."""
 
     layers: list
     outputs: Callable
+    options: Callable
     old: dict
 
 
@@ -177,6 +191,19 @@ def facts(result: Result) -> dict:
     return makeup(result) | {"outputs": rounded(result.outputs())}
 
 
+def options(result: Result) -> dict:
+    return result.options()
+
+
+def plain(option):
+    """An option of a layer as text or numbers."""
+    if isinstance(option, keras.regularizers.Regularizer | keras.constraints.Constraint):
+        option = keras.saving.serialize_keras_object(option)
+    if isinstance(option, dict):
+        return f"{option['class_name']}({', '.join(f'{key}={value}' for key, value in option['config'].items())})"
+    return tuple(option) if isinstance(option, list) else option
+
+
 def old(result: Result) -> dict:
     return result.old
 
@@ -185,6 +212,7 @@ UNTOUCHED = {
     "a new model came back": True,
     "the old one's weights are as before": True,
     "steps of its optimizer": 0,
+    "it is compiled, and its optimizer built, as before": True,
 }
 
 
@@ -195,7 +223,7 @@ def names_the_layer(result) -> dict:
 def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Result:
     given = [array for layer in network.layers for array in layer.weights]
     now = [
-        (type(layer).__name__, layer.name, layer.get_weights())
+        (type(layer).__name__ + ("" if layer.trainable else ", frozen"), layer.name, layer.get_weights())
         for layer in returned.layers
         if not isinstance(layer, keras.layers.InputLayer)
     ]
@@ -203,8 +231,27 @@ def _of_keras(network: Network, model: keras.Model, returned: keras.Model) -> Re
         "a new model came back": returned is not model,
         "the old one's weights are as before": all(map(np.array_equal, model.get_weights(), given)),
         "steps of its optimizer": int(model.optimizer.iterations) if model.compiled else 0,
+        "it is compiled, and its optimizer built, as before": (
+            model.compiled == bool(network.optimizer) and (not model.compiled or model.optimizer.built == network.used)
+        ),
     }
-    return Result(now, lambda: returned(network.points, training=False), alone)
+
+    def options():
+        found = {layer.name: layer.get_config() for layer in returned.layers}
+        return {
+            f"{layer.name}.{option}": plain(found.get(layer.name, {}).get(option))
+            for layer in network.layers
+            for option in layer.settings
+        }
+
+    return Result(now, lambda: returned(network.points, training=False), options, alone)
+
+
+def kind_of(returned) -> str:
+    """What came back in place of a model."""
+    name = lambda value: type(value).__name__  # noqa: E731
+    found = f"tuple ({', '.join(map(name, returned))})" if isinstance(returned, tuple) else name(returned)
+    return f"a {found}, not a Keras model"
 
 
 def _called(answer, network: Network, *arguments):
@@ -215,7 +262,7 @@ def _called(answer, network: Network, *arguments):
             model = network.build()
             result = answer(model, *(item.build() if isinstance(item, Data) else item for item in arguments))
             if not isinstance(result, keras.Model):
-                return f"{type(result).__name__}, not a Keras model" if result is not None else None
+                return {"returned": kind_of(result)} if result is not None else None
             result = _of_keras(network, model, result)
     except ValueError as error:
         if not network.culprit:
@@ -257,6 +304,60 @@ def of_cross_entropy(y, logits):
     return (shares - np.eye(logits.shape[1])[y]) / len(y)
 
 
+@dataclass(frozen=True)
+class Descent:
+    """Keras's SGD with settings that few use, as a rule for the oracle.
+
+    Attributes:
+        rates: of learning, one after the other.
+        boundaries: the last step of each of them but the last; one rate needs none.
+        clip: the name of a setting, and its value.
+        begun: the number of steps before the first.
+    """
+
+    rates: tuple
+    boundaries: tuple = ()
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    clip: tuple = ("clipvalue", np.inf)
+    begun: int = 0
+
+    def build(self):
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay
+        rate = schedule(list(self.boundaries), list(self.rates)) if self.boundaries else self.rates[0]
+        settings = {"momentum": self.momentum, "nesterov": self.nesterov, self.clip[0]: self.clip[1]}
+        return keras.optimizers.SGD(rate, **settings, weight_decay=self.weight_decay or None)
+
+    def rate_at(self, step):
+        return self.rates[sum(step > boundary for boundary in self.boundaries)]
+
+    def __call__(self, state, gradient):
+        step, velocity = state or (self.begun, 0.0)
+        rate = self.rate_at(step)
+        velocity = self.momentum * velocity - rate * gradient
+        change = self.momentum * velocity - rate * gradient if self.nesterov else velocity
+        return change, (step + 1, velocity)
+
+    def lost(self, state):
+        """The share of a weight that its decay takes in a step."""
+        return self.weight_decay * self.rate_at((state or (self.begun,))[0])
+
+    def clipped(self, gradients: dict) -> dict:
+        kind, limit = self.clip
+        if kind == "clipvalue":
+            return {name: [np.clip(array, -limit, limit) for array in own] for name, own in gradients.items()}
+        norms = {name: [np.sum(array**2) for array in own] for name, own in gradients.items()}
+        whole = sum(map(sum, norms.values()))
+        return {
+            name: [
+                array * limit / max(np.sqrt(whole if kind == "global_clipnorm" else square), limit)
+                for array, square in zip(own, norms[name], strict=True)
+            ]
+            for name, own in gradients.items()
+        }
+
+
 class Pruning:
     """The task done right; a method for each thing that people do otherwise.
 
@@ -283,7 +384,18 @@ class Pruning:
         elif self.structure == "connections":
             self.drop(self.fraction())
         layers = [(layer.kind, layer.name, self.weights[layer.name]) for layer in self.network.layers]
-        return Result(layers, lambda: self.forward(self.network.points), self.old)
+        return Result(layers, lambda: self.forward(self.network.points), self.options, self.old)
+
+    def options(self):
+        return {
+            f"{layer.name}.{option}": plain(value)
+            for layer in self.network.layers
+            for option, value in (layer.settings | self.lost(layer)).items()
+        }
+
+    def lost(self, layer) -> dict:
+        """Options of a layer that became others."""
+        return {}
 
     def fraction(self):
         return self.percentage / 100
@@ -340,9 +452,12 @@ class Pruning:
                 own[0] = self.without_inputs(layer, own[0], units, stay)
                 units, stay = len(layer.weights[0].T), kept.get(layer.name)
                 stay = list(range(units)) if stay is None else stay
-                self.weights[layer.name] = [array[..., stay] for array in own]
+                self.weights[layer.name] = self.own_units(own, stay)
             elif own:
                 self.weights[layer.name] = self.without_statistics(own, units, stay)
+
+    def own_units(self, arrays, stay):
+        return [array[..., stay] for array in arrays]
 
     def rows(self, layer, size, units, stay):
         """Which of so many numbers belong to the units that stay: one in each place, the places after each other."""
@@ -360,7 +475,23 @@ class Pruning:
         for layer in self.network.layers:
             seen |= layer.kind in PRUNED
             if layer.kind not in self.ALLOWED and (seen or layer.kind != "Reshape"):
+                if not self.lets_through(layer, seen):
+                    raise ValueError(layer.name)
+                self.beyond_the_list(layer, seen)
+                return
+
+    def lets_through(self, layer, seen):
+        """Whether a layer that must be refused is not."""
+        return False
+
+    def beyond_the_list(self, layer, seen):
+        """What comes of it: an error of Keras, which may have a name in it, or nothing."""
+        if seen and self.percentage:
+            if layer.kind in ("Add", "Reshape"):
+                raise ValueError("shapes")
+            if layer.weights:
                 raise ValueError(layer.name)
+        self.network = replace(self.network, layers=())
 
     def hidden(self) -> list:
         """Pairs of a layer that loses units and the one that reads them."""
@@ -477,9 +608,14 @@ class Pruning:
     def step(self, x, y):
         values = self.passes(x, self.in_training())
         gradient = self.gradient_of_cost()(y, values[-1])
+        gradients = {}
         for layer, x, output in reversed(list(zip(self.network.layers, values[:-1], values[1:], strict=True))):
-            gradients, gradient = self.backward(layer, x, output, gradient)
-            self.move(layer, gradients)
+            own, gradient = self.backward(layer, x, output, gradient)
+            gradients[layer.name] = [self.masked(layer, i, array) for i, array in enumerate(own)]
+        if isinstance(self.rule(), Descent):
+            gradients = self.rule().clipped(gradients)
+        for layer in self.network.layers:
+            self.move(layer, gradients[layer.name])
 
     def backward(self, layer, x, output, gradient):
         """The gradients of a layer's weights and of its input; of the networks that are trained, the first may be a
@@ -495,7 +631,11 @@ class Pruning:
     def move(self, layer, gradients):
         for i, gradient in enumerate(gradients):
             place = layer.name, i
-            change, self.state[place] = self.rule()(self.state.get(place), self.masked(layer, i, gradient))
+            if isinstance(self.rule(), Descent):
+                self.weights[layer.name][i] = self.weights[layer.name][i] * (
+                    1 - self.rule().lost(self.state.get(place))
+                )
+            change, self.state[place] = self.rule()(self.state.get(place), gradient)
             self.weights[layer.name][i] = self.weights[layer.name][i] + change
 
     def masked(self, layer, i, gradient):
@@ -591,6 +731,11 @@ def test_one_shot(answer):
     hold(answer, (DENSE, 50), (DENSE, 12.5, "connections"))
 
 
+def test_fractions_of_a_percent(answer):
+    """The percentage need not be whole: 56.4 is not 56"""
+    hold(answer, (CONVOLUTION, 56.4, "connections"), (NEURONS, 8.6, "neurons"))
+
+
 def test_ends(answer):
     """0 drops nothing, 100 everything but the biases"""
     hold(answer, (DENSE, 0, "connections"), (DENSE, 100.0, "connections"))
@@ -609,6 +754,8 @@ def test_other_layers(answer):
 TABLE = Data(nested(ROWS), TARGETS, 2)
 STEPS = Data(nested(np.concatenate([ROWS, ROWS[::-1] * 0.6])), TARGETS * 2, 2)
 RATE = 0.12
+STATE_BEFORE = 4.0  # of an optimizer that has been used: each number of it
+STEPS_BEFORE = 11  # of an optimizer whose learning rate has a schedule
 TRAINED = Network(
     (3,),
     (dense("hidden", 3, 4, activation="tanh"), dense("out", 4, 2)),
@@ -643,6 +790,35 @@ def test_held(answer):
     """What is dropped stays 0, with momentum too; the optimizer's state is fresh"""
     traced = replace(MOMENTUM, traced=True)
     hold(answer, (MOMENTUM, 60, "connections", STEPS, 1), (traced, 75, "connections", STEPS, 2))
+
+
+def with_descent(note: str, rule: Descent) -> Network:
+    return replace(TRAINED, note=f", compiled with {note}, used", optimizer=rule.build, rule=rule)
+
+
+DECAYED = with_descent(
+    "SGD(momentum=0.8, nesterov=True, weight_decay=0.7, clipnorm=0.5)",
+    Descent((RATE,), momentum=0.8, nesterov=True, weight_decay=0.7, clip=("clipnorm", 0.5)),
+)
+CLIPPED = with_descent(
+    "SGD(a schedule, global_clipnorm=0.9)", Descent((0.2, 0.04, 0.3), (1, 12), clip=("global_clipnorm", 0.9))
+)
+LIMITED = with_descent("SGD(momentum=0.7, clipvalue=0.3)", Descent((RATE,), momentum=0.7, clip=("clipvalue", 0.3)))
+
+
+def test_settings_of_the_optimizer(answer):
+    """The fresh optimizer has all settings of the model's: nesterov, decay, clipping, the schedule of its rate"""
+    hold(
+        answer,
+        (DECAYED, 60, "connections", STEPS, 1),
+        (CLIPPED, 60, "connections", STEPS, 1),
+        (LIMITED, 50, "neurons", STEPS, 1),
+    )
+
+
+def test_no_epochs(answer):
+    """With 0 epochs nothing trains, though there are data"""
+    hold(answer, (TRAINED, 60, "connections", TABLE, 0), (TRAINED, 50, "neurons", TABLE, 0))
 
 
 # A unit of `first` has a small kernel and a large bias. Scored after units of `first` are gone, other units of `second`
@@ -710,6 +886,54 @@ ALL_CONVOLUTIONS = Network(
 )
 
 
+def array(*rows) -> np.ndarray:
+    return np.array(rows, np.float32)
+
+
+# One unit of two goes. In `first` a bias decides, which counts as a further weight; in `second` a variance would, which
+# does not count; in `third` it is a single place of the image, against several.
+SCORES = Network(
+    (2, 2, 2),
+    (
+        Layer("Conv2D", "first", (array([1.2, -1.8], [1.6, 2.4])[None, None], array(2.0, 0.1))),
+        Layer("Conv2D", "second", (array([1.2, -0.9], [0.9, 1.2])[None, None],), {"activation": "relu"}),
+        Layer("BatchNormalization", "norm", (array(0.9, 1.1), array(0.3, -0.2), array(0.1, 0.4), array(0.3, 2.0))),
+        Layer("Conv2D", "third", (array([0.8, 0.6], [-0.78, 1.04])[None, None],), {"activation": "tanh"}),
+        other("Flatten", "flat"),
+        Layer(
+            "Dense",
+            "out",
+            (
+                array([0.1, 0], [1.2, -0.5], [0, 0.1], [-0.5, 1.2], [3.2, 0.1], [0.4, 1.2], [0.1, 0], [1.2, 0.6]),
+                array(0.5, -0.3),
+            ),
+        ),
+    ),
+    IMAGES[:, :2, :2],
+    look=facts,
+)
+EQUAL_UNITS = Network(
+    (3,),
+    (
+        Layer("Dense", "hidden", (array([0.5, -0.5, 0.5, 1], [-0.5, 0.5, 0.5, 1], [0.5] * 3 + [1]), np.zeros(4))),
+        Layer("Dense", "out", (array([0.5, 0.5], [0.5, -0.5], [-0.5, -0.5], [0.5, 0.5]),)),
+    ),
+    POINTS,
+    note=", three units of equal scores",
+    look=makeup,
+)
+
+
+def test_scores(answer):
+    """The score: the bias is a further incoming weight, and the outgoing weights of all places have one norm"""
+    hold(answer, (SCORES, 50, "neurons"))
+
+
+def test_equal_scores(answer):
+    """The number is exact where scores are equal"""
+    hold(answer, (EQUAL_UNITS, 50, "neurons"))
+
+
 def test_channels(answer):
     """Channels too, through pooling, batch normalization and Flatten"""
     hold(answer, (CHANNELS, 50, "neurons"))
@@ -752,8 +976,8 @@ def half_square(y, prediction):
     return 0.5 * (y - prediction) ** 2
 
 
-def penalized(layer: Layer) -> Layer:
-    penalty = keras.regularizers.L2(0.1)
+def penalized(layer: Layer, size: float = 0.1) -> Layer:
+    penalty = keras.regularizers.L2(size)
     return replace(layer, settings=layer.settings | {"kernel_regularizer": penalty, "bias_regularizer": penalty})
 
 
@@ -771,12 +995,18 @@ def test_loss(answer):
 
 
 UNCOMPILED = Network((3,), (dense("out", 3, 2),), 10 * POINTS, note=", not compiled", look=facts)
+UNCOMPILED_PENALIZED = replace(
+    UNCOMPILED,
+    layers=(penalized(UNCOMPILED.layers[0], 2.0),),
+    note=", an L2 penalty on kernels and biases, not compiled",
+    decay=2.0,
+)
 
 
 def test_uncompiled(answer):
     """A model that is not compiled gets sparse cross-entropy on logits and Adam(1e-3)"""
     data = Data(nested(ROWS[::-1]), (0, 1, 1, 0), 2)
-    hold(answer, (UNCOMPILED, 20, "connections", data, 2))
+    hold(answer, (UNCOMPILED, 20, "connections", data, 2), (UNCOMPILED_PENALIZED, 20, "connections", data, 2))
 
 
 def test_tuples(answer):
@@ -788,7 +1018,10 @@ def test_tuples(answer):
 def test_the_model_is_left_alone(answer):
     """The model given and its optimizer stay as they were"""
     network = compiled(replace(TRAINED, look=old), 0.1)
+    unused = replace(network, used=False, note=f"{network.note}, not used")
+    plain = replace(UNCOMPILED, look=old)
     cases = [(network, 50, "connections"), (network, 50, "neurons"), (network, 50, "connections", TABLE, 1)]
+    cases += [(unused, 50, "neurons", TABLE, 1), (plain, 50, "connections", Data(nested(ROWS), (0, 1, 1, 0), 4), 1)]
     hold_each(answer, cases, lambda call: call.equals(UNTOUCHED))
 
 
@@ -796,6 +1029,7 @@ def test_wrong_arguments(answer):
     """A percentage outside of 0 to 100, another structure, epochs without data: a ValueError"""
     cases = [(DENSE, percentage, "connections") for percentage in (-1, 100.5, float("nan"))]
     cases += [(DENSE, -50, "neurons"), (DENSE, 50, "neuron"), (DENSE, 50, "connections", None, 1)]
+    cases += [(NEURONS, 50, "neurons", None, 1)]
     hold_each(answer, cases, lambda call: call.raises(ValueError))
 
 
@@ -828,16 +1062,117 @@ REFUSED = (
 )
 
 
+def around(kind: str, inputs: int, **settings) -> Network:
+    """An image, a convolution, this layer, and so many inputs for the last one."""
+    layers = (
+        convolution("conv", 2, 2, 2, 4),
+        other(kind, "culprit", **settings),
+        other("Flatten", "flat"),
+        dense("out", inputs, 2),
+    )
+    return Network((4, 4, 2), layers, IMAGES, culprit=True, look=names_the_layer)
+
+
+def before(shape: tuple, inputs: int, kind: str, *weights: np.ndarray) -> Network:
+    """This layer, and then so many inputs for the first of two Dense layers."""
+    layers = (
+        Layer(kind, "culprit", weights),
+        other("Flatten", "flat"),
+        dense("first", inputs, 4),
+        dense("out", 4, 2),
+    )
+    return Network(shape, layers, POINTS, culprit=True, look=names_the_layer)
+
+
+LAST = other("Softmax", "culprit")
+REFUSED_TOO = (
+    (around("LeakyReLU", 36), 50),
+    (around("GaussianNoise", 36, stddev=0.1), 50),
+    (around("Permute", 36, dims=(2, 1, 3)), 50),
+    (around("ZeroPadding2D", 100), 50),
+    (around("UpSampling2D", 144), 50),
+    (around("Cropping2D", 4, cropping=1), 50),
+    (replace(DENSE, layers=(*DENSE.layers, LAST), culprit=True, look=names_the_layer), 50),
+    (REFUSED[0], 0),
+    (around("LeakyReLU", 36), 0),
+)
+REFUSED_BEFORE = (
+    guilty(FLAT, input_norm=Layer("LayerNormalization", "culprit", (array(*[1] * 32), array(*[0] * 32)))),
+    before((3,), 3, "PReLU", normal(3)),
+    before((3,), 6, "Embedding", normal(5, 2)),
+    before((4, 2), 6, "Conv1D", normal(2, 2, 2), normal(2)),
+    before((2, 2, 2), 18, "Conv2DTranspose", normal(2, 2, 2, 2), normal(2)),
+    before((3, 3, 2), 8, "DepthwiseConv2D", normal(2, 2, 2, 1), normal(2)),
+)
+
+
+UNPRUNED = Network(
+    (4,),
+    (
+        Layer("Embedding", "words", (normal(5, 4),)),
+        Layer("Conv1D", "rows", (normal(3, 4, 4), normal(4))),
+        other("Reshape", "image", target_shape=(2, 2, 2)),
+        Layer("Conv2DTranspose", "wide", (normal(2, 2, 3, 2), normal(3))),
+        other("Flatten", "flat"),
+        dense("out", 27, 2),
+    ),
+    np.zeros((1, 4)),
+    look=makeup,
+)
+
+
+def test_only_dense_and_conv2d(answer):
+    """The kernels of Conv1D and Conv2DTranspose stay, and an Embedding"""
+    hold(answer, (UNPRUNED, 60, "connections"))
+
+
+L1, L2 = keras.regularizers.L1, keras.regularizers.L2
+WEIGHTED_OPTIONS = {
+    "kernel_regularizer": L2(0.1),
+    "bias_regularizer": L1(0.2),
+    "activity_regularizer": L2(0.3),
+    "kernel_constraint": keras.constraints.MaxNorm(2.0),
+}
+OPTIONS = Network(
+    (6, 6, 2),
+    (
+        convolution("conv", 3, 3, 2, 4, strides=(2, 2), padding="same", activation="elu", **WEIGHTED_OPTIONS),
+        norm("norm", 4, momentum=0.8, epsilon=0.01, gamma_regularizer=L2(0.1), beta_regularizer=L1(0.2)),
+        other("ReLU", "relu", max_value=6.0, negative_slope=0.1, threshold=0.2),
+        other("MaxPooling2D", "maximum", pool_size=(3, 3), strides=(1, 1), padding="same"),
+        convolution("wide", 2, 2, 4, 4, dilation_rate=(2, 2), padding="same"),
+        other("AveragePooling2D", "mean", pool_size=(3, 2), strides=(2, 1), padding="same"),
+        other("Dropout", "drop", rate=0.25),
+        other("GlobalAveragePooling2D", "average", keepdims=True),
+        other("Flatten", "flat"),
+        dense("hidden", 4, 4, activation="elu", **WEIGHTED_OPTIONS),
+        dense("out", 4, 2),
+    ),
+    np.zeros((1, 6, 6, 2)),
+    note=" with many options",
+    look=options,
+)
+
+
+def test_options(answer):
+    """Each layer keeps its options; only the number of units or filters changes"""
+    hold(answer, (OPTIONS, 50, "neurons"), (OPTIONS, 50, "connections"))
+
+
 def test_refused_layers(answer):
     """Neurons: a layer around which units cannot be removed is a ValueError that names it"""
-    for network in REFUSED:
-        answer(network, 50, "neurons").equals(NAMED)
+    hold_each(answer, [(network, 50, "neurons") for network in REFUSED], lambda call: call.equals(NAMED))
+
+
+def test_refused_layers_too(answer):
+    """The same for all layers that are not in the list, behind the last Dense too, and where no unit goes"""
+    cases = [(network, percentage, "neurons") for network, percentage in REFUSED_TOO]
+    hold_each(answer, cases, lambda call: call.equals(NAMED))
 
 
 def test_refused_before(answer):
     """The same for such a layer before the first Dense or Conv2D"""
-    before = Layer("LayerNormalization", "culprit", (np.ones(32, np.float32), np.zeros(32, np.float32)))
-    answer(guilty(FLAT, input_norm=before), 50, "neurons").equals(NAMED)
+    hold_each(answer, [(network, 50, "neurons") for network in REFUSED_BEFORE], lambda call: call.equals(NAMED))
 
 
 @misconception
@@ -886,7 +1221,7 @@ def depthwise_too(model, pruning_percentage, structure="connections", train_data
 
     class Wrong(Pruning):
         def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "DepthwiseConv2D")]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -1427,10 +1762,25 @@ def sgd_without_its_settings(model, pruning_percentage, structure="connections",
 
     class Wrong(Pruning):
         def rule(self):
+            if isinstance(self.network.rule, Descent):
+                return Descent((self.network.rule.rate_at(STEPS_BEFORE if self.network.rule.boundaries else 0),))
             rate = -self.network.rule(None, 1.0)[0] if self.network.rule else None
             return sgd(rate) if rate else super().rule()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+def of_a_used_optimizer(network: Network, weights: dict) -> dict:
+    """The state that the network's optimizer has, as far as it fits these weights."""
+    state, used = STATE_BEFORE, "used" in network.note and "not used" not in network.note
+    if isinstance(network.rule, Descent):
+        state = STEPS_BEFORE if network.rule.boundaries else 0, STATE_BEFORE
+    return {
+        (layer.name, i): state
+        for layer in network.layers
+        for i, array in enumerate(layer.weights)
+        if used and array.shape == weights[layer.name][i].shape
+    }
 
 
 @misconception
@@ -1440,10 +1790,11 @@ def used_optimizer(model, pruning_percentage, structure="connections", train_dat
 
     class Wrong(Pruning):
         def train(self):
-            if "used" in self.network.note:
-                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            self.state = of_a_used_optimizer(self.network, self.weights)
             super().train()
-            self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+            if self.network.optimizer:
+                self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                self.old["it is compiled, and its optimizer built, as before"] = self.network.used
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -1454,8 +1805,7 @@ def state_of_the_old_optimizer(model, pruning_percentage, structure="connections
 
     class Wrong(Pruning):
         def train(self):
-            if "used" in self.network.note:
-                self.state = {(layer.name, i): 64.0 for layer in self.network.layers for i in range(2)}
+            self.state = of_a_used_optimizer(self.network, self.weights)
             super().train()
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -1543,6 +1893,9 @@ def pruned_in_place(model, pruning_percentage, structure="connections", train_da
             result.old |= {"a new model came back": False, "the old one's weights are as before": False}
             if self.epochs:
                 result.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                result.old["it is compiled, and its optimizer built, as before"] = bool(
+                    self.network.optimizer and self.network.used
+                )
             return result
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
@@ -1989,6 +2342,18 @@ def data_not_asked_for(model, pruning_percentage, structure="connections", train
 
 
 @misconception
+def data_always_asked_for(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You ask for data where nothing trains. With 0 epochs there need not be any."""
+
+    class Wrong(Pruning):
+        def check_data(self):
+            if self.data is None:
+                raise ValueError("no data")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
 def one_unit_stays_anyway(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
     """You leave a layer one unit where all should go. That is a ValueError, with the layer's name."""
 
@@ -2001,7 +2366,7 @@ def one_unit_stays_anyway(model, pruning_percentage, structure="connections", tr
 
 @misconception
 def unnamed_layer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your errors do not say which layer they are about. Put `layer.name` into the message."""
+    """Your errors do not name the layer that they are about. Put the `layer.name` of that one into the message."""
 
     class Wrong(Pruning):
         def check_layers(self):
@@ -2018,7 +2383,8 @@ def unnamed_layer(model, pruning_percentage, structure="connections", train_data
 
 @misconception
 def empty_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your error for a layer with no unit left does not say which one. Put `layer.name` into the message."""
+    """Your error for a layer with no unit left does not name the layer that is meant. Put the `layer.name` of that one
+    into the message."""
 
     class Wrong(Pruning):
         def nothing_left(self, layer):
@@ -2029,7 +2395,8 @@ def empty_layer_unnamed(model, pruning_percentage, structure="connections", trai
 
 @misconception
 def refused_layer_unnamed(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
-    """Your error for a layer around which units cannot go does not say which one. Put `layer.name` into the message."""
+    """Your error for a layer around which units cannot go does not name the layer that is meant. Put the `layer.name`
+    of that one into the message."""
 
     class Wrong(Pruning):
         def check_layers(self):
@@ -2047,11 +2414,8 @@ def any_layer(model, pruning_percentage, structure="connections", train_data=Non
     that is not in the list, such as a skip connection's Add, is a ValueError with its name."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Add" for layer in self.network.layers):
-                raise ValueError("shapes")
-            if any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
-                self.network = replace(self.network, layers=())
+        def lets_through(self, layer, seen):
+            return True
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2062,11 +2426,8 @@ def only_sums_refused(model, pruning_percentage, structure="connections", train_
     before the first of them that is pruned."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Add" for layer in self.network.layers):
-                super().check_layers()
-            elif any(layer.name == "culprit" for layer in self.network.layers if layer.kind not in self.ALLOWED):
-                self.network = replace(self.network, layers=())
+        def lets_through(self, layer, seen):
+            return layer.kind != "Add"
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2077,11 +2438,8 @@ def anything_at_first(model, pruning_percentage, structure="connections", train_
     list."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            first = self.network.layers.index(self.pruned()[0])
-            for layer in self.network.layers[first:]:
-                if layer.kind not in self.ALLOWED:
-                    raise ValueError(layer.name)
+        def lets_through(self, layer, seen):
+            return not seen
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2105,10 +2463,937 @@ def reshape_anywhere(model, pruning_percentage, structure="connections", train_d
     the first Dense or Conv2D only."""
 
     class Wrong(Pruning):
-        def check_layers(self):
-            if any(layer.kind == "Reshape" and layer.name == "culprit" for layer in self.network.layers):
-                raise ValueError("shapes")  # Keras says it
-            super().check_layers()
+        def lets_through(self, layer, seen):
+            return layer.kind == "Reshape"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def every_kernel(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune every kernel, those of Conv1D, Conv2DTranspose, DepthwiseConv2D and Embedding too. Only Dense and
+    Conv2D layers lose weights: `isinstance(layer, (Dense, Conv2D))`."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def conv1d_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv1D layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv1D")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def transposed_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv2DTranspose layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv2DTranspose")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def embedding_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Embedding layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Embedding")]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_convolutions_too(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You prune Conv1D and Conv2DTranspose as well, perhaps since you go by their base class or by their names. Of the
+    convolutions, only Conv2D layers lose weights."""
+
+    class Wrong(Pruning):
+        def pruned(self):
+            kinds = (*PRUNED, "Conv1D", "Conv2DTranspose")
+            return [layer for layer in self.network.layers if layer.kind in kinds]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def whole_percent(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the percentage to a whole number. 8.6 % is 0.086: divide by 100, and round only the number of weights or
+    units."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return int(self.percentage) / 100
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def fraction_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the fraction to two digits. 56.4 % is 0.564: round only the number of weights or units."""
+
+    class Wrong(Pruning):
+        def fraction(self):
+            return round(self.percentage / 100, 2)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rounded_half_up(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round halves of the number of weights up, as `int(x + 0.5)` does. Python's `round` takes the even neighbour:
+    2.5 becomes 2."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return int(sparsity * size + 0.5)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def units_rounded_half_up(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round halves of the number of units up, as `int(x + 0.5)` does. Python's `round` takes the even neighbour:
+    2.5 becomes 2."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return int(self.fraction() * units + 0.5)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rest_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of weights that stay. Halves then go the other way: it is `round(sparsity * kernel.size)`
+    that are dropped."""
+
+    class Wrong(Pruning):
+        def count(self, sparsity, size):
+            return size - round((1 - sparsity) * size)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def units_left_rounded(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You round the number of units that stay. Halves then go the other way: it is `round(pruning_percentage / 100 *
+    units)` that go."""
+
+    class Wrong(Pruning):
+        def gone(self, units):
+            return units - round((1 - self.fraction()) * units)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def threshold_of_a_percentile(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop what is not above `np.percentile`. It lies between two magnitudes or on one, so a weight too many goes,
+    and at 0 % one as well. The number is exact: sort the places (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            return np.float64(abs(weights) > np.percentile(abs(weights), 100 * sparsity))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def for_each_unit(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You drop the same share of the weights of each unit. The ranking is over the whole kernel: some units lose
+    more."""
+
+    class Wrong(Pruning):
+        def mask(self, weights, sparsity):
+            columns = weights.reshape(-1, weights.shape[-1])
+            masks = [super(Wrong, self).mask(column, sparsity) for column in columns.T]
+            return np.stack(masks, axis=-1).reshape(weights.shape)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def late_cube(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your sparsity grows as (n/N)³, slowly at first. It is the rest that shrinks with power 3: `fraction * (1 - (1 - n
+    / N) ** 3)`."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return self.fraction() * (done / steps) ** 3
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def a_step_ahead(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your schedule is a step ahead: after step n you take the sparsity of n + 1. Count the first step as 1."""
+
+    class Wrong(Pruning):
+        def sparsity_after(self, done, steps):
+            return super().sparsity_after(min(done + 1, steps), steps)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def gradient_masked_and_ranked_anew(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You mask the gradient, and after a step you rank the weights as they are. The momentum of earlier steps has moved
+    what was dropped: set that to 0 first, with the old mask."""
+
+    class Wrong(Pruning):
+        def masked(self, layer, i, gradient):
+            return gradient * self.masks.get(layer.name, 1.0) if i == 0 else gradient
+
+        def hold(self):
+            pass
+
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                own, before = self.weights[layer.name], self.masks.get(layer.name, 1.0)
+                mask = self.mask(own[0], sparsity)
+                own[0] = own[0] * mask
+                self.masks[layer.name] = mask * before
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def trained_without_epochs(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train for an epoch where `epochs` is 0. Data may be given all the same: with 0 epochs nothing trains."""
+
+    class Wrong(Pruning):
+        def __init__(self, network, percentage, structure, data, epochs):
+            super().__init__(network, percentage, structure, data, epochs or int(data is not None))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def data_not_asked_for_with_neurons(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """With "neurons", epochs and no data you return a model that has not trained. Raise ValueError there, too."""
+
+    class Wrong(Pruning):
+        def check_data(self):
+            if self.structure == "connections":
+                super().check_data()
+            self.epochs = self.epochs if self.data else 0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def nesterov_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has no Nesterov momentum, where the model's has.
+    `type(optimizer).from_config(optimizer.get_config())` keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, nesterov=False) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def weight_decay_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has no weight decay, where the model's has. `type(optimizer).from_config(optimizer.get_config())`
+    keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, weight_decay=0.0) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def clipping_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer does not clip gradients, where the model's does (`clipnorm`, `global_clipnorm`, `clipvalue`).
+    `type(optimizer).from_config(optimizer.get_config())` keeps all of its settings."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, clip=Descent.clip) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def rate_and_momentum_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer has the learning rate and the momentum of the model's and none of its other settings. Make it from
+    `get_config()`, which has all of them."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return Descent(rule.rates, rule.boundaries, rule.momentum) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def learning_rate_frozen(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You copy the learning rate as the number that it is now. Where it is a schedule the copy has one, too, and begins
+    at step 0: `get_config()` keeps it."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return (
+                replace(rule, rates=(rule.rate_at(STEPS_BEFORE),), boundaries=()) if isinstance(rule, Descent) else rule
+            )
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def steps_counted_on(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your optimizer goes on counting where the model's stood, so a schedule of its learning rate begins late. Make a
+    fresh one."""
+
+    class Wrong(Pruning):
+        def rule(self):
+            rule = super().rule()
+            return replace(rule, begun=STEPS_BEFORE if rule.boundaries else 0) if isinstance(rule, Descent) else rule
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def given_optimizer_built(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You build the optimizer of the model that you were given, which has not been used before. It stays as it was:
+    build your own."""
+
+    class Wrong(Pruning):
+        def train(self):
+            super().train()
+            if self.network.optimizer:
+                self.old["it is compiled, and its optimizer built, as before"] = self.network.used
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def model_compiled_for_you(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You compile the model that you were given. It stays as it was: compile your copy."""
+
+    class Wrong(Pruning):
+        def train(self):
+            super().train()
+            if not self.network.optimizer:
+                self.old["it is compiled, and its optimizer built, as before"] = False
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularized_only_if_compiled(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your loss for a model that is not compiled lacks the regularization of its layers. That comes to either loss: add
+    `sum(model.losses)`."""
+
+    class Wrong(Pruning):
+        def decay(self):
+            return super().decay() if self.network.optimizer else 0.0
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularized_twice(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your loss has the regularization of the layers twice. `compute_loss` has it already: do not add
+    `model.losses`."""
+
+    class Wrong(Pruning):
+        def decay(self):
+            return 2 * super().decay()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def bias_beside_the_norm(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitude of the bias to the norm of the kernel. The bias is one more incoming weight: its square
+    goes under the same root."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            kernel, *bias = self.incoming_arrays(layer, unit)
+            norm = np.linalg.norm(kernel.ravel()) + sum(map(abs, bias))
+            return norm * np.linalg.norm(self.outgoing(layer, reader, unit))
+
+        def incoming_arrays(self, layer, unit):
+            return [np.asarray(array, np.float64)[..., unit] for array in layer.weights]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_of_places_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You take the norm of the outgoing weights at each place, and add the norms. All places together have one norm:
+    the squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            places = self.outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return np.linalg.norm(self.incoming(layer, unit)) * np.sum(np.linalg.norm(places, axis=1))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def outgoing_added_over_places(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the outgoing weights of all places before you take their norm, and some cancel. The squares of all go
+    under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            places = super().outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return np.sum(places, axis=0)
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def strongest_place(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the place with the largest outgoing weights. All places of the window or of the image count: the
+    squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            places = super().outgoing(layer, reader, unit).reshape(-1, reader.weights[0].shape[-1])
+            return places[np.argmax(np.linalg.norm(places, axis=1))]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def first_place_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You score by the outgoing weights at the first place. A channel is read at all places of the window or of the
+    image: the squares of all go under one root."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            return super().outgoing(layer, reader, unit)[: reader.weights[0].shape[-1]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def outgoing_magnitudes_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitudes of the outgoing weights in your scores. Take their norm, as for the incoming ones."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.linalg.norm(self.incoming(layer, unit)) * np.sum(abs(self.outgoing(layer, reader, unit)))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def incoming_magnitudes_added(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You add the magnitudes of the incoming weights in your scores. Take their norm, as for the outgoing ones."""
+
+    class Wrong(Pruning):
+        def score(self, layer, reader, unit):
+            return np.sum(abs(self.incoming(layer, unit))) * np.linalg.norm(self.outgoing(layer, reader, unit))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def variance_in_the_score(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You divide the scores by the deviation of a batch normalization, as if it were folded. What lies between two
+    layers does not count: the scores are of the weights as given."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            scores, layers = super().scores(layer, reader), self.network.layers
+            for between in layers[layers.index(layer) : layers.index(reader)]:
+                if between.kind == "BatchNormalization" and len(between.weights[0]) == len(scores):
+                    scores = scores / np.sqrt(between.weights[3] + 0.001)
+            return scores
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norm_folded_into_the_score(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You fold a batch normalization into the scores, gamma / deviation. What lies between two layers does not count:
+    the scores are of the weights as given."""
+
+    class Wrong(Pruning):
+        def scores(self, layer, reader):
+            scores, layers = super().scores(layer, reader), self.network.layers
+            for between in layers[layers.index(layer) : layers.index(reader)]:
+                if between.kind == "BatchNormalization" and len(between.weights[0]) == len(scores):
+                    scores = scores * abs(between.weights[0]) / np.sqrt(between.weights[3] + 0.001)
+            return scores
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def equal_scores_all_kept(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the units below a threshold, so of equal scores none goes. The number is exact: sort the units
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def stay(self, layer, scores):
+            super().stay(layer, scores)
+            least = np.sort(scores)[min(self.gone(len(scores)), len(scores) - 1)]
+            return np.flatnonzero(scores >= least).tolist()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def equal_scores_all_dropped(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove the units up to a threshold, so units of equal scores go together. The number is exact: sort the units
+    (`np.argsort`) and take so many."""
+
+    class Wrong(Pruning):
+        def stay(self, layer, scores):
+            super().stay(layer, scores)
+            gone = self.gone(len(scores))
+            return np.flatnonzero(scores > (np.sort(scores)[gone - 1] if gone else -1)).tolist()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def scores_of_channels_side_by_side(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """In the scores you take the numbers of a channel for neighbours after a Flatten. Channels are the last axis before
+    it: `kernel.reshape(-1, channels, outputs)` has the channel on axis 1."""
+
+    class Wrong(Pruning):
+        def outgoing(self, layer, reader, unit):
+            kernel = np.asarray(reader.weights[0], np.float64)
+            if reader.kind != "Dense":
+                return super().outgoing(layer, reader, unit)
+            return kernel.reshape(len(layer.weights[0].T), -1)[unit]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side_where_cut(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Where you cut the kernel after a Flatten you take the numbers of a channel for neighbours. Channels are the last
+    axis before it: `kernel.reshape(-1, channels, outputs)[:, stay]`."""
+
+    class Wrong(Pruning):
+        def without_inputs(self, layer, kernel, units, stay):
+            if layer.kind != "Dense":
+                return super().without_inputs(layer, kernel, units, stay)
+            places = len(kernel) // units
+            return kernel[[unit * places + place for unit in stay for place in range(places)]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def channels_side_by_side_in_norms(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """In a batch normalization after a Flatten you take the numbers of a channel for neighbours. Channels are the last
+    axis before it: `array.reshape(-1, channels)[:, stay]`."""
+
+    class Wrong(Pruning):
+        def rows(self, layer, size, units, stay):
+            if layer is not None:
+                return super().rows(layer, size, units, stay)
+            places = size // units
+            return [unit * places + place for unit in stay for place in range(places)]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def batch_norm_of_the_first_channels(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut a batch normalization to the first channels of each place. It keeps those of the units that stay."""
+
+    class Wrong(Pruning):
+        def without_statistics(self, arrays, units, stay):
+            return super().without_statistics(arrays, units, list(range(len(stay))))
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def biases_of_the_first(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You cut the bias to its first numbers. It keeps those of the units that stay, as the kernel does."""
+
+    class Wrong(Pruning):
+        def own_units(self, arrays, stay):
+            return [arrays[0][..., stay], *(bias[: len(stay)] for bias in arrays[1:])]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def dense_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Dense layers from a few arguments, and the others are lost, such as the regularizers. Change
+    the number of units in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Dense":
+                return {option: None for option in WEIGHTED_OPTIONS if option in layer.settings}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def convolutions_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Conv2D layers from a few arguments, and the others are lost, such as the regularizers and
+    `dilation_rate`. Change the number of filters in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Conv2D":
+                return {
+                    option: (1, 1) if option == "dilation_rate" else None
+                    for option in layer.settings
+                    if option in (*WEIGHTED_OPTIONS, "dilation_rate")
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def both_from_a_few_arguments(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make smaller Dense and Conv2D layers from a few arguments, and the others are lost, such as the regularizers
+    and `dilation_rate`. Change one number in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind in PRUNED:
+                return {
+                    option: (1, 1) if option == "dilation_rate" else None
+                    for option in layer.settings
+                    if option in (*WEIGHTED_OPTIONS, "dilation_rate")
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def strides_and_padding_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller Conv2D layers have no strides and no padding any more. Change the number of filters in
+    `layer.get_config()`, and take `type(layer).from_config`: that keeps the options."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "Conv2D":
+                return {
+                    option: {"padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1)}.get(option)
+                    for option in layer.settings
+                    if option != "activation"
+                }
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_without_their_options(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller batch normalizations have the default options, and not their own momentum, epsilon and regularizers.
+    Take `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "BatchNormalization" and layer.settings:
+                return {"momentum": 0.99, "epsilon": 0.001, "gamma_regularizer": None, "beta_regularizer": None}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def norms_with_epsilon_only(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your smaller batch normalizations keep epsilon and lose their momentum and regularizers. Take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "BatchNormalization" and layer.settings:
+                return {"momentum": 0.99, "gamma_regularizer": None, "beta_regularizer": None}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def regularizers_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """The layers of your smaller network have lost their regularizers. Take `type(layer).from_config` with all of
+    `layer.get_config()` but the number of units."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.settings:
+                return {option: None for option in layer.settings if option.endswith("_regularizer")}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def pools_of_the_default_kind(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your pooling layers step by their own size, without padding. They keep their `strides` and `padding`: take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and {"pool_size", "strides"} <= set(layer.settings):
+                return {"strides": layer.settings["pool_size"], "padding": "valid"}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def relu_of_the_default_kind(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """Your ReLU layers have lost `max_value`, `negative_slope` and `threshold`. Take
+    `type(layer).from_config(layer.get_config())`."""
+
+    class Wrong(Pruning):
+        def lost(self, layer):
+            if self.structure == "neurons" and layer.kind == "ReLU" and layer.settings:
+                return {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+            return {}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def add_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let a skip connection's Add pass. Both of its inputs would have to lose the same units: it is not in the
+    list, and a ValueError with its name."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "Add"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def weightless_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let all layers without weights pass. They may add or move what the units give: only those in the list are
+    allowed, and the check looks at each layer."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return not layer.weights
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def layer_normalization_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let LayerNormalization pass. It mixes the units, so that those which stay would not be as before: it is not
+    in the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "LayerNormalization"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_activations_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let other activation layers pass, such as LeakyReLU, PReLU or Softmax. ReLU and Activation are in the list,
+    those are not."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in ("LeakyReLU", "PReLU", "Softmax")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def moved_pixels_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let layers pass that move pixels, such as Permute, ZeroPadding2D, UpSampling2D or Cropping2D. They are not in
+    the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in ("Permute", "ZeroPadding2D", "UpSampling2D", "Cropping2D")
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def noise_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let GaussianNoise pass. Dropout is in the list, other layers for training only are not."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind == "GaussianNoise"
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def other_kernels_let_through(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You let other layers with a kernel pass, such as Conv1D, Conv2DTranspose, DepthwiseConv2D or Embedding. They are
+    not in the list, not even before the first Dense or Conv2D."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return layer.kind in WITH_KERNEL
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def nothing_refused_behind_the_last(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You do not look at the layers behind the last Dense or Conv2D. All layers of the model have to be in the list."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return self.network.layers.index(layer) > self.network.layers.index(self.pruned()[-1])
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def refused_only_where_units_go(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You refuse layers only where units go. Refuse them whatever the percentage is: look at all layers first."""
+
+    class Wrong(Pruning):
+        def lets_through(self, layer, seen):
+            return not any(self.gone(len(hidden.weights[0].T)) for hidden, _ in self.hidden())
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def old_mask_on_the_new_one(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You rank the weights as the step has left them, with those that it moved away from 0, and multiply the new mask
+    by the old one. So more are dropped than the schedule says: multiply the weights by the old mask first, then
+    rank."""
+
+    class Wrong(Pruning):
+        def hold(self):
+            pass
+
+        def drop(self, sparsity):
+            for layer in self.pruned():
+                own = self.weights[layer.name]
+                self.masks[layer.name] = self.mask(own[0], sparsity) * self.masks.get(layer.name, 1.0)
+                own[0] = own[0] * self.masks[layer.name]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def own_optimizer(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You train with the model's own optimizer, which knows only the model's variables and not those of your copy. Make
+    a fresh one: `type(optimizer).from_config(optimizer.get_config())`."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.network.optimizer and self.network.used:
+                layer = next(layer for layer in self.network.layers if layer.weights)
+                path = f"{layer.name}/{'kernel' if layer.kind in PRUNED else 'gamma'}"
+                path = path if self.structure == "connections" else f"network/{path}"
+                array = self.weights[layer.name][0].astype(np.float32)
+                value = "" if self.network.traced else f", value={array}"
+                variable = f"<Variable path={path}, shape={array.shape}, dtype=float32{value}>"
+                raise ValueError(  # Keras says it
+                    f"Unknown variable: {variable}. This optimizer can only "
+                    "be called for the variables it was originally built with. When working with a new set of "
+                    "variables, you should recreate a new optimizer instance."
+                )
+            super().train()
+            if self.network.optimizer:
+                self.old["steps of its optimizer"] = self.epochs * len(self.batches())
+                self.old["it is compiled, and its optimizer built, as before"] = False
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def always_cross_entropy(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You always train with sparse cross-entropy. Where the model is compiled, its own loss does it: `model.loss`."""
+
+    class Wrong(Pruning):
+        def train(self):
+            if self.network.optimizer:
+                size = None if self.network.traced and self.data.size else len(self.batches()[0][0])
+                shape = size, len(self.network.layers[-1].weights[0].T)
+                raise ValueError(  # Keras says it
+                    "Argument `output` must have rank (ndim) `target.ndim - 1`. "
+                    f"Received: target.shape={shape}, output.shape={shape}"
+                )
+            super().train()
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def activations_lost(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You make the smaller Dense and Conv2D layers without their activation and other options. Change the number of
+    units or filters in `layer.get_config()`, and take `type(layer).from_config`."""
+
+    class Wrong(Pruning):
+        def of_layer(self, layer, x, first, training):
+            if layer.kind in PRUNED and self.structure == "neurons":
+                layer = replace(layer, settings={})
+            return super().of_layer(layer, x, first, training)
+
+        def backward(self, layer, x, output, gradient):
+            layer = replace(layer, settings={}) if self.structure == "neurons" else layer
+            return super().backward(layer, x, output, gradient)
+
+        def decay(self):
+            return 0.0 if self.structure == "neurons" else super().decay()
+
+        def lost(self, layer):
+            if self.structure != "neurons" or layer.kind not in PRUNED:
+                return {}
+            defaults = {"activation": "linear", "padding": "valid", "strides": (1, 1), "dilation_rate": (1, 1)}
+            return {option: defaults.get(option) for option in layer.settings}
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def convolutions_at_the_flatten_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You leave a convolution before a Flatten as it was. It loses channels, too: each of them is read at all places by
+    the Dense layer."""
+
+    class Wrong(Pruning):
+        def hidden(self):
+            return [pair for pair in super().hidden() if [layer.kind for layer in pair] != ["Conv2D", "Dense"]]
+
+    return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
+
+
+@misconception
+def last_hidden_layer_left(model, pruning_percentage, structure="connections", train_data=None, epochs=0):
+    """You remove no units of the layer before the last one. All layers but the last Dense or Conv2D lose units."""
+
+    class Wrong(Pruning):
+        def hidden(self):
+            return super().hidden()[:-1]
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
