@@ -222,10 +222,9 @@ class Reference:
     def dense(self, name, x):
         return self.input(name, x) @ self.kernel(name) + self.weights[name][1]
 
-    def convolution(self, name, x, stride=1, padding="VALID", groups=1):
-        parts = zip(tf.split(self.input(name, x), groups, -1), tf.split(self.kernel(name), groups, -1), strict=True)
-        x = [tf.nn.conv2d(part, kernel, stride, padding) for part, kernel in parts]
-        return tf.concat(x, -1) + self.weights[name][1]
+    def convolution(self, name, x, stride=1, padding="VALID"):
+        x = tf.nn.conv2d(self.input(name, x), self.kernel(name), stride, padding)
+        return x + self.weights[name][1]
 
     def depthwise(self, name, x, padding="VALID"):
         x = tf.nn.depthwise_conv2d(self.input(name, x), self.kernel(name, 2), [1, 1, 1, 1], padding)
@@ -502,13 +501,13 @@ def normalized_body() -> keras.Model:
 
 def with_options() -> keras.Model:
     layers = [
-        LAYERS.Conv2D(4, 2, strides=2, groups=2, name="conv"),
+        LAYERS.Conv2D(4, 2, strides=2, activation="relu", name="conv"),
         LAYERS.Reshape((4, 4), name="rows"),
         LAYERS.Dense(2, activation="tanh", name="out"),
         LAYERS.Flatten(name="flat"),
     ]
     model = compiled(layers, (4, 4, 2))
-    model.set_weights([*GROUPED, *TOP])
+    model.set_weights([*CONVOLUTION_4, *TOP])
     return model
 
 
@@ -576,7 +575,7 @@ def dropped() -> keras.Model:
 CHAIN_RATE = 0.125
 FOLDED_RATE = 0.02
 RIGHT = normal(3, 3), normal(3) / 2
-GROUPED = normal(2, 2, 1, 4), normal(4) / 4
+CONVOLUTION_4 = normal(2, 2, 2, 4), normal(4) / 4
 TOP = normal(4, 2) / 2, normal(2) / 2
 
 
@@ -699,17 +698,17 @@ def test_layers_without_weights(answer):
 
 def with_options_reference(strategy):
     def forward(net, x):
-        x = tf.reshape(net.convolution("conv", x, 2, groups=2), (-1, 4, 4))
+        x = tf.reshape(tf.nn.relu(net.convolution("conv", x, 2)), (-1, 4, 4))
         return tf.reshape(tf.nn.tanh(net.dense("out", x)), (-1, 8))
 
-    return Reference(forward, {"conv": GROUPED, "out": TOP}, strategy)
+    return Reference(forward, {"conv": CONVOLUTION_4, "out": TOP}, strategy)
 
 
 def test_options(answer):
-    """A layer keeps its options (groups, an activation), and a Dense layer may read rows"""
+    """A layer keeps its options, such as an activation, and a Dense layer may read rows"""
     strategy, data = QuantizationStrategy(4, 4), Data(IMAGES, nested(np.zeros((4, 8))), 4)
     wanted = trained(with_options_reference, strategy, data).facts(IMAGES)
-    text = "Sequential(conv of two groups, rows, out with tanh, flat)"
+    text = "Sequential(conv with relu, rows, out with tanh, flat)"
     answer(Network(text, with_options, outputs(IMAGES)), strategy, data, 1).equals(wanted, **CLOSE)
 
 
@@ -1142,11 +1141,8 @@ class Training:
     def product(self, layer, x, kernel):
         if isinstance(layer, LAYERS.Dense):
             return x @ kernel
-        padding, groups = layer.padding.upper(), getattr(layer, "groups", 1)
-        if isinstance(layer, LAYERS.DepthwiseConv2D):
-            return tf.nn.depthwise_conv2d(x, kernel, [1, *layer.strides, 1], padding)
-        parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
-        return tf.concat([tf.nn.conv2d(part, own, layer.strides, padding) for part, own in parts], -1)
+        convolution = tf.nn.conv2d if isinstance(layer, LAYERS.Conv2D) else tf.nn.depthwise_conv2d
+        return convolution(x, kernel, [1, *layer.strides, 1], layer.padding.upper())
 
     def bias(self, layer):
         return tf.convert_to_tensor(layer.bias)
