@@ -364,6 +364,7 @@ class Pruning:
     `weights` has the weights of each layer, by its name.
     """
 
+    LOSES_WEIGHTS = PRUNED
     ALLOWED = (
         *("Dense", "Conv2D", "BatchNormalization", "ReLU", "Activation", "Dropout", "Flatten", "MaxPooling2D"),
         *("AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"),
@@ -420,7 +421,7 @@ class Pruning:
     # Connections.
 
     def pruned(self) -> list:
-        return [layer for layer in self.network.layers if layer.kind in PRUNED]
+        return [layer for layer in self.network.layers if layer.kind in self.LOSES_WEIGHTS]
 
     def count(self, sparsity, size):
         return round(sparsity * size)
@@ -1220,8 +1221,7 @@ def depthwise_too(model, pruning_percentage, structure="connections", train_data
     """You prune DepthwiseConv2D, too. Go by `isinstance(layer, (Dense, Conv2D))` rather than by who has a kernel."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "DepthwiseConv2D")]
+        LOSES_WEIGHTS = (*PRUNED, "DepthwiseConv2D")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2475,8 +2475,7 @@ def every_kernel(model, pruning_percentage, structure="connections", train_data=
     Conv2D layers lose weights: `isinstance(layer, (Dense, Conv2D))`."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in WITH_KERNEL]
+        LOSES_WEIGHTS = WITH_KERNEL
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2486,8 +2485,7 @@ def conv1d_too(model, pruning_percentage, structure="connections", train_data=No
     """You prune Conv1D layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv1D")]
+        LOSES_WEIGHTS = (*PRUNED, "Conv1D")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2497,8 +2495,7 @@ def transposed_too(model, pruning_percentage, structure="connections", train_dat
     """You prune Conv2DTranspose layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Conv2DTranspose")]
+        LOSES_WEIGHTS = (*PRUNED, "Conv2DTranspose")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2508,8 +2505,7 @@ def embedding_too(model, pruning_percentage, structure="connections", train_data
     """You prune Embedding layers, too. Only the kernels of Dense and Conv2D layers lose weights."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            return [layer for layer in self.network.layers if layer.kind in (*PRUNED, "Embedding")]
+        LOSES_WEIGHTS = (*PRUNED, "Embedding")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 
@@ -2520,9 +2516,7 @@ def other_convolutions_too(model, pruning_percentage, structure="connections", t
     convolutions, only Conv2D layers lose weights."""
 
     class Wrong(Pruning):
-        def pruned(self):
-            kinds = (*PRUNED, "Conv1D", "Conv2DTranspose")
-            return [layer for layer in self.network.layers if layer.kind in kinds]
+        LOSES_WEIGHTS = (*PRUNED, "Conv1D", "Conv2DTranspose")
 
     return Wrong(model, pruning_percentage, structure, train_data, epochs).run()
 

@@ -1201,12 +1201,15 @@ class Training:
         return tf.minimum(low, 0.0), tf.maximum(high, 0.0)
 
     def fake_quantized(self, x, low, high):
-        top = 2.0 ** self.activation_bits() - 1
+        top = self.last_point()
         scale = self.input_scale(high - low, top)
         zero_point = self.zero_point(-low / scale)
         value = (tf.clip_by_value(tf.round(x / scale + zero_point), 0.0, top) - zero_point) * scale
         ends = self.ends(scale, zero_point, top, low, high)
         return self.passes_back(x, value, tf.cast((x >= ends[0]) & (x <= ends[1]), x.dtype))
+
+    def last_point(self):
+        return 2.0 ** self.activation_bits() - 1
 
     def input_scale(self, width, top):
         return tf.where(width > 0, width / top, 1.0)
@@ -2307,13 +2310,8 @@ def as_many_steps_as_numbers(model, strategy, train_data, epochs=1):
     between them."""
 
     class Wrong(Training):
-        def fake_quantized(self, x, low, high):
-            steps = 2.0 ** self.activation_bits()
-            scale = self.input_scale(high - low, steps)
-            zero_point = self.zero_point(-low / scale)
-            value = (tf.clip_by_value(tf.round(x / scale + zero_point), 0.0, steps) - zero_point) * scale
-            ends = self.ends(scale, zero_point, steps, low, high)
-            return self.passes_back(x, value, tf.cast((x >= ends[0]) & (x <= ends[1]), x.dtype))
+        def last_point(self):
+            return 2.0 ** self.activation_bits()
 
     return Wrong(model, strategy).run(train_data, epochs)
 
