@@ -3,7 +3,9 @@
 A class for each exercise, so that xdist's loadscope may send them to different workers.
 """
 
+import ast
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +22,13 @@ def misconception_names(exercise):
     """Read off the text, since importing the check files of some units loads TensorFlow."""
     pattern = r"^@misconception\n(?:def|class) (\w+)"
     return re.findall(pattern, exercise.path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def property_sentences(exercise):
+    """Read off the text, for the same reason, as a verdict shows them."""
+    tree = ast.parse(exercise.path.read_text(encoding="utf-8"))
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return [" ".join(ast.get_docstring(test).split()) for test in tests]
 
 
 def needs_tensorflow(exercise):
@@ -103,3 +112,14 @@ for _exercise in EXERCISES:
 def test_exercise_names_are_unique():
     names = [exercise.name for exercise in EXERCISES]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_the_solution_shows_the_verdict_of_today(exercise):
+    """The build does not notice where only a check file was changed, and nbval says so minutes later."""
+    notebook = json.loads((ROOT / "solutions" / f"{exercise.unit.notebook}.ipynb").read_text(encoding="utf-8"))
+    (cell,) = [cell for cell in notebook["cells"] if "".join(cell["source"]) == f"check({exercise.name})"]
+    shown = "".join(cell["outputs"][-1]["data"]["text/plain"])
+    again = f"run `python tools/build.py --force {exercise.unit.notebook}`"
+    held = [re.sub(r" \[\w+\]$", "", line) for line in re.findall(r"✓ (.*)", shown)[1:]]  # without the parameter
+    assert list(dict.fromkeys(held)) == property_sentences(exercise), again
