@@ -102,6 +102,23 @@ def test_a_changed_source_is_noticed_and_made(course):
     assert read(course / "notebooks/01_unit.ipynb").cells[1].outputs[0].text == "one\nthree\n"
 
 
+def test_a_changed_sentence_alone_keeps_the_outputs_and_a_changed_tag_does_not(course, monkeypatch):
+    build.main([])
+    before = read(course / "notebooks/01_unit.ipynb")
+    source = course / "sources/lessons/01_unit.py"
+    source.write_text(source.read_text().replace("A lesson", "A better lesson") + "\n# %% [markdown]\n# The end.\n")
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("it was run"))
+    assert build.main([]) == 0
+    after = read(course / "notebooks/01_unit.ipynb")
+    assert after.cells[0].source == "# A better lesson"
+    assert after.cells[1:-1] == before.cells[1:]
+    assert after.metadata["widgets"] == before.metadata["widgets"]
+    assert build.main(["--check"]) == 0
+    source.write_text(source.read_text().replace("nbval-ignore-output", "raises-exception"))
+    with pytest.raises(pytest.fail.Exception, match="it was run"):
+        build.main([])
+
+
 def test_a_cell_changed_by_hand_is_noticed_and_the_command_is_named_that_undoes_it(course, capsys):
     build.main([])
     path = course / "solutions/01_unit.ipynb"

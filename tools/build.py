@@ -4,10 +4,10 @@
 
 A source is a py:percent file. A lesson becomes an executed notebook in notebooks/; an exercise becomes a notebook
 without its solutions in exercises/ and an executed one in solutions/. A notebook that is up to date is left alone,
-so that a second run changes no byte. A notebook whose cells somebody edited is not overwritten; --force keeps a
-dated copy of it, and writes every notebook anew: one that is run is run once more, for outputs that a change elsewhere
-has made stale, and an exercise loses the outputs of whoever ran it. --check writes nothing and fails where a notebook
-differs from its source.
+so that a second run changes no byte; one of which only the text changed keeps its outputs. A notebook whose cells
+somebody edited is not overwritten; --force keeps a dated copy of it, and writes every notebook anew: one that is run
+is run once more, for outputs that a change elsewhere has made stale, and an exercise loses the outputs of whoever ran
+it. --check writes nothing and fails where a notebook differs from its source.
 """
 
 from __future__ import annotations
@@ -183,6 +183,23 @@ def _comparable(cell: NotebookNode) -> tuple:
     return cell.get("id"), cell.cell_type, cell.source, cell.metadata  # before nbformat 4.5 no cell has an id
 
 
+def with_outputs_of(present: NotebookNode | None, fresh: NotebookNode) -> NotebookNode | None:
+    """`fresh` with the outputs of a notebook of the same code; None where there is none that was run and not edited.
+
+    So a corrected sentence costs no minute of training, and changes no time that a cell has measured.
+    """
+    if present is None or is_edited(present):
+        return None
+    ran, new = ([cell for cell in notebook.cells if cell.cell_type == "code"] for notebook in (present, fresh))
+    if list(map(_comparable, ran)) != list(map(_comparable, new)) or not all(cell.execution_count for cell in ran):
+        return None
+    for old, cell in zip(ran, new, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    if "widgets" in present.metadata:
+        fresh.metadata["widgets"] = present.metadata["widgets"]
+    return fresh
+
+
 def build(target: Target, force: bool) -> str:
     """Make one notebook where it is out of date; what was done, in a word or a sentence."""
     if is_current(target) and not force:
@@ -202,7 +219,7 @@ def build(target: Target, force: bool) -> str:
         kept = f"; yours is kept as {dated_copy(target.path).name}"
     target.path.parent.mkdir(exist_ok=True)
     if target.executed:
-        fresh = execute(fresh, target.path.parent)
+        fresh = (None if force else with_outputs_of(present, fresh)) or execute(fresh, target.path.parent)
     target.path.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
     return f"made{kept}"
 

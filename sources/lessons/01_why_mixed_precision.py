@@ -772,7 +772,7 @@ assert tf.config.experimental.tensor_float_32_execution_enabled()
 # %% [markdown]
 # ## 7. Quiz
 #
-# Eight questions. A wrong answer says why it is wrong.
+# Run the cell: eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz

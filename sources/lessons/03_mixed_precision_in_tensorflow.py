@@ -898,7 +898,7 @@ assert not isinstance(loaded.optimizer, keras.mixed_precision.LossScaleOptimizer
 # %% [markdown]
 # ## 7. Quiz
 #
-# Eight questions. A wrong answer says why it is wrong.
+# Run the cell: eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz

@@ -1038,7 +1038,7 @@ for name in kernels:
 # %% [markdown]
 # ## 7. Quiz
 #
-# Eight questions. A wrong answer says why it is wrong.
+# Run the cell: eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz

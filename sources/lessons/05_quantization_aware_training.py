@@ -1133,7 +1133,7 @@ for rate in (0.01, 0.001):
 # %% [markdown]
 # ## 7. Quiz
 #
-# Eight questions. A wrong answer says why it is wrong.
+# Run the cell: eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz

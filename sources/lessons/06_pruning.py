@@ -1093,7 +1093,7 @@ assert break_even == 0.125
 # %% [markdown]
 # ## 7. Quiz
 #
-# Eight questions. A wrong answer says why it is wrong.
+# Run the cell: eight questions. A wrong answer says why it is wrong.
 
 # %% tags=["nbval-ignore-output"]
 from jupyterquiz import display_quiz
