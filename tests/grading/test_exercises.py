@@ -9,6 +9,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from halfbits.grading import grade
@@ -123,3 +124,22 @@ def test_the_solution_shows_the_verdict_of_today(exercise):
     again = f"run `python tools/build.py --force {exercise.unit.notebook}`"
     held = [re.sub(r" \[\w+\]$", "", line) for line in re.findall(r"✓ (.*)", shown)[1:]]  # without the parameter
     assert list(dict.fromkeys(held)) == property_sentences(exercise), again
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_integer_dense_tells_tensors_of_floats_from_those_of_integers(dtype):
+    import tensorflow as tf
+
+    def dense(
+        x_q, w_q, bias_q, x_zero_point, out_zero_point, mantissas, shifts, activation_min=-128, activation_max=127
+    ):
+        x, w, bias = (tf.cast(operand, dtype) for operand in (x_q, w_q, bias_q))
+        accumulators = tf.cast(tf.matmul(x - tf.cast(x_zero_point, dtype), w) + bias, tf.int64).numpy()
+        mantissas, shifts = np.asarray(mantissas, np.int64), np.asarray(shifts, np.int64)
+        y = (accumulators * mantissas + (np.int64(1) << (30 - shifts))) >> (31 - shifts)
+        return np.clip(y + out_zero_point, activation_min, activation_max).astype(np.int8)
+
+    report = grade(dense, "integer_dense")
+    assert report.passed == (dtype == "int64"), str(report)
+    assert report.misconception == (None if report.passed else "floats_added_up")

@@ -1,6 +1,8 @@
 """integer_dense(x_q, w_q, bias_q, x_zero_point, out_zero_point, mantissas, shifts, …) -> np.ndarray: int8 alone."""
 
+import contextlib
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -30,7 +32,18 @@ def use(answer, *arguments):
         return plain(answer(*arguments))
     Watched.float_seen = False
     answer(*[value.view(Watched) if isinstance(value, np.ndarray) else value for value in arguments[:-1]])
-    return Watched.float_seen
+    return Watched.float_seen or draws_floats(answer, arguments[:-1])
+
+
+def draws_floats(answer, arguments):
+    """Whether a tensor of floats is in the graph that the answer draws; one without TensorFlow draws none."""
+    if (tf := sys.modules.get("tensorflow")) is None:
+        return False
+    graph = tf.Graph()
+    # A graph's tensor has no values; what asks for them fails there, and has drawn what came before.
+    with graph.as_default(), contextlib.suppress(Exception):
+        answer(*arguments)
+    return any(output.dtype.is_floating for operation in graph.get_operations() for output in operation.outputs)
 
 
 def expected(
