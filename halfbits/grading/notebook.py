@@ -6,6 +6,7 @@ import ast
 import asyncio
 import atexit
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -180,7 +181,7 @@ class _Run:
         with tempfile.TemporaryDirectory() as home:
             client = NotebookClient(
                 notebook,
-                timeout=self.cell_seconds,
+                timeout=math.ceil(self.cell_seconds),  # whole seconds
                 interrupt_on_timeout=True,
                 allow_errors=True,
                 record_timing=False,
