@@ -8,11 +8,12 @@ from unittest import mock
 
 import pytest
 
-from halfbits.grading.answer import Answer, Mismatch
+from halfbits.grading.answer import Answer, Mismatch, message_of
 from halfbits.grading.exercise import Exercise
 from halfbits.grading.guard import TimeExpired
 from halfbits.grading.hypothesis_settings import course_settings, without_shrinking
 from halfbits.grading.report import Check
+from halfbits.grading.values import shortened
 
 # Plugins that only cost time here, or that touch the kernel's streams.
 _UNWANTED = "terminal cacheprovider capture faulthandler logging junitxml unraisableexception threadexception warnings"
@@ -58,13 +59,14 @@ class _Plugin:
             _title(item), held=error is None, first_call=self._calls_before, last_call=len(self._answer.calls)
         )
         if isinstance(error, Mismatch):
-            check.call, check.because = error.call, error.because
+            check.call, check.because = error.call, shortened(error.because)  # which may quote what came out
         elif isinstance(error, TimeExpired):
             self.timed_out = True
             check.call = self._answer.calls[-1]
         elif error is not None and check.first_call < check.last_call:
             check.call = self._answer.calls[-1]
-            check.because = f"the check could not use what came out ({type(error).__name__}: {error})"
+            what = f"{type(error).__name__}: {message_of(error)}"
+            check.because = shortened(f"the check could not use what came out ({what})")
             check.call.failed = True
         elif error is not None:
             self.broken.append(str(call.excinfo.getrepr()))

@@ -227,6 +227,11 @@ def _shown(value, depth: int = _SHOWN_DEPTH) -> str:
         text = "{" + ", ".join(f"{_shown(key)}: {_shown(item, depth - 1)}" for key, item in value.items()) + "}"
     else:
         text = _safe_repr(value)
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """At most so much of a text as a person reads."""
     return text if len(text) <= 4 * _SHOWN_CHARACTERS else text[: 4 * _SHOWN_CHARACTERS] + " …"
 
 

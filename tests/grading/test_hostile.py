@@ -24,7 +24,7 @@ import hypothesis
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -144,19 +144,31 @@ scalars = st.one_of(
     st.decimals(),
     arrays.arrays(arrays.scalar_dtypes(), arrays.array_shapes(min_dims=0, min_side=0)),
 )
-values = st.recursive(
-    scalars | st.sampled_from(MAKERS).map(lambda make: make()),
+plans = st.recursive(
+    scalars | st.sampled_from(MAKERS),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner) | st.sets(st.text()),
     max_leaves=5,
 )
+
+
+def made(plan):
+    """A value after its plan: Hypothesis, which looks at what it draws, is to see the makers of odd objects alone."""
+    if isinstance(plan, (list, tuple)):
+        return type(plan)(map(made, plan))
+    if isinstance(plan, dict):
+        return {key: made(item) for key, item in plan.items()}
+    return plan() if callable(plan) else plan
 
 
 class ValueTests:
     exercise: Exercise
 
     @FEW
-    @given(value=values)
-    def test_whatever_it_returns(self, value):
+    @given(plan=plans)
+    @example(plan=lambda: "x" * 10**7)  # to be shown in short
+    @example(plan=lambda: ([0.0] * 10**6,) * 2)  # not to be looked through in each call
+    def test_whatever_it_returns(self, plan):
+        value = made(plan)
         if self.exercise.wants_class:
 
             class Answer:
@@ -174,7 +186,9 @@ class ValueTests:
 
         report = grade(answer, self.exercise.name)
         assert is_a_verdict(report)
-        assert report.outcome in ("failed", "error")
+        # Of each item that comes out of a graph TensorFlow makes a constant, and of a million that takes minutes.
+        may_last = ("timeout",) if "in_graph" in self.exercise.path.read_text(encoding="utf-8") else ()
+        assert report.outcome in ("failed", "error", *may_last)
 
 
 for _exercise in EXERCISES:
