@@ -83,12 +83,14 @@ def test_the_empty_notebook_is_unattempted(tmp_path, capsys):
     assert sum(line.startswith("  ○") for line in capsys.readouterr().out.splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_each_exercise_has_a_verdict_and_the_status_is_1(graded):
     status, verdicts, _ = graded
     assert status == 1
     assert list(verdicts) == list(UNIT.exercise_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "outcome", "words"),
     [
@@ -138,10 +140,12 @@ def test_a_cell_that_the_notebooks_time_runs_out_on_is_named(tmp_path, monkeypat
     assert second.summary == "the notebook's time, 900 s (--seconds), was over before it was graded."
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_comes_with_its_diagnosis(graded):
     assert graded[1]["ulp"]["diagnosis"]
 
 
+@pytest.mark.slow
 def test_junit_counts_them(graded):
     suite = graded[2].find("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("7", "2", "4")

@@ -287,6 +287,7 @@ def test_js_paints_what_is_kept_and_nothing_else(run_js):
     assert 60 < opacities[1] < 100  # faint, and yet not nothing
 
 
+@pytest.mark.slow
 def test_js_clicks_do_in_python_what_they_say(run_js):
     """Every neuron is clicked twice, whatever the ranking and the hand said before."""
     for structure, by_hand in (("neurons", {}), ("neurons", {"one": {"0": True, "1": False}}), ("connections", {})):
