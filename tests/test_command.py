@@ -127,7 +127,7 @@ def test_a_notebook_whose_kernel_does_not_start_in_time_has_its_verdicts_too(tmp
     assert [verdict.split()[1] for verdict in verdicts] == list(UNIT.exercise_names)
     assert verdicts[-1].endswith("the notebook's time, 0.2 s (--seconds), was over before it was graded.")
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert "halfbits/command.py" not in done.stderr  # the kernel that is ended may say where it was
 
 
 def test_a_cell_that_the_notebooks_time_runs_out_on_is_named(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ from halfbits.widgets.explorer.explorer import sources
 from tests import pristine
 from tests.browser.conftest import MAKE_LAB, Lab
 from tests.loading import load
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -237,9 +237,15 @@ def ask(port: int, method: str, path: str, **headers: str) -> http.client.HTTPRe
 def test_make_lab_listens_on_loopback_alone(server):
     running, port, _ = server
     make = psutil.Process(running._process.pid)
-    sockets = [each for process in make.children(recursive=True) for each in process.net_connections()]
-    listening = {each.laddr for each in sockets if each.status == psutil.CONN_LISTEN}
-    assert port in {place.port for place in listening}
+    listening = set()
+
+    def listens():
+        """What the kernel lists of sockets may lack one while other processes open and close theirs."""
+        sockets = [each for process in make.children(recursive=True) for each in process.net_connections()]
+        listening.update(each.laddr for each in sockets if each.status == psutil.CONN_LISTEN)
+        return port in {place.port for place in listening}
+
+    wait_until(listens, running._process)
     assert {place.ip for place in listening} <= {"127.0.0.1", "::1"}
 
 
