@@ -121,7 +121,7 @@ def test_the_solution_shows_the_verdict_of_today(exercise):
     notebook = json.loads((ROOT / "solutions" / f"{exercise.unit.notebook}.ipynb").read_text(encoding="utf-8"))
     (cell,) = [cell for cell in notebook["cells"] if "".join(cell["source"]) == f"check({exercise.name})"]
     shown = "".join(cell["outputs"][-1]["data"]["text/plain"])
-    again = f"run `python tools/build.py --force {exercise.unit.notebook}`"
+    again = f"run `.venv/bin/python tools/build.py --force solutions/{exercise.unit.notebook}.ipynb`"
     held = [re.sub(r" \[\w+\]$", "", line) for line in re.findall(r"✓ (.*)", shown)[1:]]  # without the parameter
     assert list(dict.fromkeys(held)) == property_sentences(exercise), again
 
